@@ -1,0 +1,216 @@
+"""The one place where pixels enter: decode, check, fit, and turn back into files.
+
+Inside the package a picture is a float tensor (1, C, H, W) in [0, 1].
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import threading
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from .errors import ImageError
+
+ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarray | Tensor"
+
+#: Pictures with more pixels than this are refused before they are decoded.
+MAX_PIXELS = 89_000_000
+
+# Formats whose decoders are plain raster readers; anything else Pillow knows (EPS runs Ghostscript) stays shut.
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "MPO")
+_opening = threading.Lock()  # warnings.catch_warnings is not thread-safe
+
+
+def decode(source: ImageLike) -> Tensor:
+    """Read one picture.
+
+    Parameters
+    ----------
+    source
+        A path, the bytes of a file, a Pillow image, an array or a tensor. Arrays are (H, W), (H, W, C) or (C, H, W);
+        uint8 in 0–255, uint16 in 0–65535, bool, or float in [0, 1].
+
+    Returns
+    -------
+    Tensor
+        Float (1, C, H, W) in [0, 1]; C is 1 for gray files and 3 for color files, and as given for arrays.
+
+    Raises
+    ------
+    ImageError
+        If it is missing, broken, truncated, too large, empty, not finite, or outside [0, 1].
+    """
+    if isinstance(source, Tensor):
+        return from_array(source.detach().cpu().numpy(force=True))
+    if isinstance(source, np.ndarray):
+        return from_array(source)
+    if isinstance(source, Image.Image):
+        return from_array(_flatten(_upright(source)))
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return _decode_file(io.BytesIO(bytes(source)), f"these {len(source):,} bytes")
+    if isinstance(source, (str, os.PathLike)):
+        return _decode_file(*_open_path(os.fspath(source)))
+    msg = (
+        f"A picture is a path, bytes, a Pillow image, an array or a tensor; {type(source).__name__} is none of these."
+    )
+    raise ImageError(msg)
+
+
+def from_array(array: np.ndarray) -> Tensor:
+    """An array (H, W), (H, W, C), (C, H, W) or (1, C, H, W) as float (1, C, H, W) in [0, 1]."""
+    if array.ndim == 4 and array.shape[0] == 1:
+        array = array[0]
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        msg = f"An array of shape {array.shape} is no picture: give (H, W), (H, W, C) or (C, H, W), none of them 0."
+        raise ImageError(msg)
+    if array.ndim == 2:
+        array = array[None]
+    elif _channels_last(array.shape):
+        array = np.moveaxis(array, -1, 0)
+    return torch.from_numpy(np.ascontiguousarray(_unit_range(array)))[None]
+
+
+def to_uint8(image: Tensor) -> np.ndarray:
+    """Float (1, C, H, W) or (C, H, W) in [0, 1] as uint8 (H, W, 3): what a person is shown.
+
+    One channel becomes gray; of more than three channels, the first three are shown.
+    """
+    image = image[0] if image.ndim == 4 else image
+    image = image.detach().float().cpu()
+    image = image.expand(3, -1, -1) if image.shape[0] == 1 else image[:3]
+    if image.shape[0] == 2:
+        image = torch.cat([image, image[1:]])
+    scaled = image.clamp(0, 1).mul(255).round().to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(1, 2, 0).numpy())
+
+
+def encode_png(pixels: np.ndarray) -> bytes:
+    """uint8 (H, W), (H, W, 3) or (H, W, 4) as the bytes of a PNG file."""
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "PNG", compress_level=4)
+    return out.getvalue()
+
+
+def encode_picture(image: Tensor) -> bytes:
+    """The smaller of PNG (exact) and JPEG (quality 92) of a picture, for showing."""
+    pixels = to_uint8(image)
+    if pixels.shape[0] * pixels.shape[1] <= 128 * 128:
+        return encode_png(pixels)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=92, subsampling=0)
+    return out.getvalue()
+
+
+def name_of(source: object, index: int) -> str:
+    """The file name of a picture, or `picture 1`."""
+    if isinstance(source, (str, os.PathLike)):
+        return Path(source).name
+    filename = getattr(source, "filename", "")
+    return Path(filename).name if isinstance(filename, str) and filename else f"picture {index + 1}"
+
+
+def _open_path(path: str) -> tuple[io.BytesIO, str]:
+    if path.startswith(("http://", "https://")):
+        msg = f"{path!r} is an address: download the picture first, then give its path or its bytes."
+        raise ImageError(msg)
+    file = Path(path).expanduser()
+    if not file.exists():
+        msg = f"There is no file {path!r} (looked in {Path.cwd()}): check the path."
+        raise ImageError(msg)
+    if file.is_dir():
+        msg = f"{path!r} is a folder: give one picture, or a list of them."
+        raise ImageError(msg)
+    return io.BytesIO(file.read_bytes()), repr(file.name)
+
+
+def _decode_file(file: io.BytesIO, what: str) -> Tensor:
+    try:
+        with _opening, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(file, formats=_FORMATS)
+            pixels = image.width * image.height
+            if pixels > MAX_PIXELS:
+                raise Image.DecompressionBombWarning
+        return from_array(_flatten(_upright(image)))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        msg = f"{what} is larger than {MAX_PIXELS // 1_000_000} megapixels: scale it down before loading it."
+    except UnidentifiedImageError:
+        msg = f"{what} is no picture in a known format: give PNG, JPEG, WebP, BMP, GIF or TIFF."
+    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
+        if isinstance(error, ImageError):
+            raise
+        msg = f"{what} is broken or cut short ({error}): save or download it again."
+    raise ImageError(msg)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as its EXIF tag says; of an animation, the first frame."""
+    if getattr(image, "is_animated", False):
+        image.seek(0)
+    return ImageOps.exif_transpose(image)
+
+
+def _flatten(image: Image.Image) -> np.ndarray:
+    """Any Pillow mode as an array: gray stays gray, transparency is laid on white, 16 bits stay 16 bits."""
+    if image.width == 0 or image.height == 0:
+        msg = "The picture has no pixels: both sides must be at least 1."
+        raise ImageError(msg)
+    if image.mode.startswith("I;16"):
+        return np.asarray(image).astype(np.uint16)
+    if image.mode == "I":
+        return _deep_gray(np.asarray(image))
+    if image.mode == "F":
+        return np.asarray(image)
+    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "La", "RGBa"):
+        color = image.convert("RGBA")
+        paper = Image.new("RGBA", color.size, "white")
+        return np.asarray(Image.alpha_composite(paper, color).convert("L" if image.mode == "LA" else "RGB"))
+    return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
+
+
+def _deep_gray(array: np.ndarray) -> np.ndarray:
+    """Pillow's 32-bit integer mode holds 16-bit files; values beyond 16 bits have no agreed white."""
+    if array.min() < 0 or array.max() > 65535:
+        msg = f"32-bit pixels from {array.min()} to {array.max()} have no agreed white: scale them to [0, 1] first."
+        raise ImageError(msg)
+    return array.astype(np.uint16)
+
+
+def _channels_last(shape: Sequence[int]) -> bool:
+    """(H, W, C) unless only the first axis can be the channels: the smaller of the two ends, color counts first."""
+    first, last = shape[0], shape[-1]
+    if last in (1, 3, 4) and first not in (1, 3):
+        return True
+    return last < first and first not in (1, 3)
+
+
+def _unit_range(array: np.ndarray[Any, Any]) -> np.ndarray:
+    if array.dtype == np.uint8:
+        return array.astype(np.float32) / 255
+    if array.dtype == np.uint16:
+        return array.astype(np.float32) / 65535
+    if array.dtype == bool:
+        return array.astype(np.float32)
+    if array.dtype.kind in "iu" and array.min() >= 0 and array.max() <= 255:
+        return array.astype(np.float32) / 255
+    if array.dtype.kind != "f":
+        msg = f"Pixels of type {array.dtype} are not understood: give uint8 in 0–255 or float in [0, 1]."
+        raise ImageError(msg)
+    if not np.isfinite(array).all():
+        msg = "The picture holds NaN or infinite values: replace them before looking at it."
+        raise ImageError(msg)
+    low, high = float(array.min()), float(array.max())
+    if low < -1e-3 or high > 1 + 1e-3:
+        msg = f"Values run from {low:.3g} to {high:.3g}; give float in [0, 1] or uint8 (normalization happens inside)."
+        raise ImageError(msg)
+    return array.astype(np.float32).clip(0, 1)

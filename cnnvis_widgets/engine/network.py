@@ -1,0 +1,446 @@
+"""A network that can be looked into: its layers in execution order, and traces of its forward pass.
+
+The module given by the user is never changed: modes, hooks, gradients, buffers and random state stay as they were.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .errors import GradientError, LayerError, ModelError, suggestion
+from .forward import Forward, evaluating, lock_of
+from .images import ImageLike, decode
+from .layers import Layer, discover
+from .objectives import class_lookup
+from .preprocess import Preprocess
+from .results import Predictions
+
+IMAGE = "image"
+_TRIAL_SIZES = ((224, 224), (32, 32), (28, 28), (64, 64), (96, 96), (128, 128), (256, 256), (299, 299), (16, 16), (8, 8))
+
+
+class Network:
+    """A convolutional network with its preprocessing and labels.
+
+    Parameters
+    ----------
+    model
+        Any `torch.nn.Module` that takes pictures (N, C, H, W). It is never changed.
+    preprocess
+        How a picture becomes its input: a `Preprocess`, a torchvision transform, a function of (N, C, H, W) in [0, 1],
+        or None for pictures that go in as they are.
+    labels
+        Names of the classes, in order.
+    output
+        A function that picks the scores (N, classes, …) out of what the model returns; by default a tensor itself, the
+        entry "out" or "logits" of a mapping, the first tensor of a tuple, the best score a class of detections.
+    device
+        Where to compute. If the model lies elsewhere, a copy of it is put there; by default, where the model lies.
+    name
+        How it is called in titles; by default the class of the model.
+
+    Examples
+    --------
+    >>> network = Network(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 10)), Preprocess(size=(8, 8)))
+    >>> [layer.name for layer in network.layers]
+    ['0', '1', '2', '3']
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        preprocess: Any = None,
+        labels: Sequence[str] | None = None,
+        output: Callable[[Any], Tensor] | None = None,
+        device: str | torch.device | None = None,
+        name: str | None = None,
+    ) -> None:
+        if not isinstance(model, nn.Module):
+            msg = f"A Network takes a torch.nn.Module; {type(model).__name__} is none. For a named one: cw.load('resnet50')."
+            raise ModelError(msg)
+        if isinstance(model, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+            model = model.module
+        if isinstance(model, torch.jit.ScriptModule):
+            msg = "A scripted model hides its layers: give the nn.Module it was made from."
+            raise ModelError(msg)
+        self.model = _on_device(model, device)
+        self.name = name or type(model).__name__
+        self.labels = tuple(str(label) for label in labels or ())
+        self.preprocess = _with_channels(Preprocess.of(preprocess), self.model)
+        self.output = output or default_output
+        self._edits: list[tuple[str, Callable[[Tensor], Tensor]]] = []
+        self._layers: dict[str, Layer] | None = None
+        self._mutated: set[str] = set()
+        self._classes: int | None = None
+
+    def __repr__(self) -> str:
+        size = "×".join(map(str, self.preprocess.size)) if self.preprocess.size else "any size"
+        return f"Network({self.name}, {self.preprocess.channels} channels, {size}, {len(self.labels)} labels)"
+
+    # what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        return _reference(self.model).device
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Every layer that a forward pass calls, in execution order: a block, then its parts; repeats end in _1, _2, …."""
+        return tuple(self._known().values())
+
+    @property
+    def classes(self) -> int:
+        """How many classes the output has."""
+        if self._classes is None:
+            self._known()
+        return self._classes or len(self.labels)
+
+    def layer(self, name: str) -> Layer:
+        """The layer of that name.
+
+        Raises
+        ------
+        LayerError
+            Naming the layers most like it.
+        """
+        known = self._known()
+        if name not in known:
+            msg = f"{self.name} has no layer {name!r}. {suggestion(str(name), known)}"
+            raise LayerError(msg)
+        return known[name]
+
+    @property
+    def last_spatial_layer(self) -> str:
+        """The last block that still knows where things are: where Grad-CAM is usually read."""
+        chosen = [
+            layer.name
+            for layer in self.layers
+            if layer.spatial and not layer.parent and not layer.container and layer.channels != self.classes
+            if not layer.passive
+        ]
+        spatial = chosen or [layer.name for layer in self.layers if layer.spatial]
+        if not spatial:
+            msg = f"No layer of {self.name} has spatial axes, so there is no map to draw over a picture."
+            raise LayerError(msg)
+        return spatial[-1]
+
+    def class_index(self, target: int | str) -> int:
+        """A class by index or label, as an index; `TargetError` if there is none."""
+        return class_lookup(target, self.labels, self.classes)
+
+    def class_name(self, index: int) -> str:
+        """The label of a class, or `class 7`."""
+        return self.labels[index] if index < len(self.labels) else f"class {index}"
+
+    # what goes in and out -----------------------------------------------------------------------------------------
+
+    def read(self, source: ImageLike | Sequence[ImageLike]) -> Tensor:
+        """A picture as the network takes it, before normalization.
+
+        Parameters
+        ----------
+        source
+            A path, bytes of a file, Pillow image, array or tensor; or a list of these. A float tensor (N, C, H, W) in
+            [0, 1] of the right size is given back as it is.
+
+        Returns
+        -------
+        Tensor
+            Float (N, C, H, W) in [0, 1] on the network's device, N = 1 for one picture.
+        """
+        if isinstance(source, (list, tuple)):
+            return torch.cat([self.read(each) for each in source])
+        if isinstance(source, Tensor) and source.ndim == 4 and source.is_floating_point() and self._fits(source):
+            return source.to(self.device)
+        if isinstance(source, Tensor) and source.ndim == 4 and len(source) > 1:
+            return torch.cat([self.read(each) for each in source])
+        return self.preprocess.fit(decode(source)).to(self.device)
+
+    def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
+        """Classify pictures: anything `read` takes."""
+        return self.predictions(self.trace(images))
+
+    def predictions(self, trace: Trace) -> Predictions:
+        """The predictions that a trace holds."""
+        logits = trace.logits.detach().float().cpu()
+        return Predictions.of(logits.numpy(), self.labels)
+
+    # looking inside -----------------------------------------------------------------------------------------------
+
+    def trace(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *layers: str,
+        wrt: str | Sequence[str] | None = None,
+        logits: bool = True,
+    ) -> Trace:
+        """One forward pass in evaluation mode, keeping the output of some layers.
+
+        Parameters
+        ----------
+        images
+            (N, C, H, W) float in [0, 1], or anything `read` takes. Normalization happens inside.
+        layers
+            Names of the layers to keep.
+        wrt
+            What will be differentiated with respect to: None (nothing; no gradient is recorded), "image", a layer, or
+            several of these. What lies before the first of them runs without gradient.
+        logits
+            If False, the forward pass stops at the last layer needed and `Trace.logits` is not to be had.
+
+        Raises
+        ------
+        LayerError
+            If there is no such layer, or this forward pass never reached it.
+        """
+        wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt or ())
+        keep = tuple(dict.fromkeys((*layers, *(name for name in wanted if name != IMAGE))))
+        addresses = {name: self.layer(name).address for name in keep}
+        forward = Forward(
+            self.model,
+            addresses,
+            leaves=wanted,
+            edits=[(self.layer(name).address, change) for name, change in self._edits],
+            mutated=self._mutated,
+            stop=not logits and bool(keep),
+        )
+        trace = Trace(self, self.read(images), wanted)
+        trace._run(forward)  # noqa: SLF001 (the two are one abstraction)
+        return trace
+
+    def survey(
+        self, images: ImageLike | Sequence[ImageLike], summary: Callable[[Tensor], Any], layers: Sequence[str] | None = None
+    ) -> tuple[dict[str, Any], Predictions]:
+        """Apply `summary` to the output of many layers in one forward pass, keeping nothing else of them.
+
+        Returns
+        -------
+        (summaries by layer name, predictions)
+        """
+        names = [layer.name for layer in self.layers] if layers is None else list(layers)
+        addresses = {name: self.layer(name).address for name in names}
+        edits = [(self.layer(name).address, change) for name, change in self._edits]
+        forward = Forward(self.model, addresses, edits=edits, summary=summary)
+        trace = Trace(self, self.read(images), ())
+        trace._run(forward)  # noqa: SLF001
+        return dict(forward.kept), self.predictions(trace)
+
+    @contextmanager
+    def edit(self, layer: str, change: Callable[[Tensor], Tensor]) -> Iterator[None]:
+        """While open, `change` replaces the output of a layer in every trace: ablate or steer units.
+
+        Parameters
+        ----------
+        layer
+            Which layer.
+        change
+            A function of the layer's output (N, C, h, w) that returns a tensor of the same shape.
+        """
+        entry = (self.layer(layer).name, change)
+        self._edits.append(entry)
+        try:
+            yield
+        finally:
+            self._edits.remove(entry)
+
+    # behind the scenes --------------------------------------------------------------------------------------------
+
+    def _fits(self, images: Tensor) -> bool:
+        """Whether a batch has the network's channels and size and is in [0, 1]."""
+        size, channels = self.preprocess.size, self.preprocess.channels
+        right = channels in (None, images.shape[1]) and size in (None, tuple(images.shape[2:]))
+        if not right or not images.numel():
+            return False
+        low, high = torch.aminmax(images.detach())
+        return bool(low >= -1e-3) and bool(high <= 1 + 1e-3)  # NaN compares false
+
+    def _input(self, images: Tensor) -> Tensor:
+        return self.preprocess.normalize(images.to(_reference(self.model).dtype))
+
+    def _known(self) -> dict[str, Layer]:
+        """The layers, found by one forward pass of a gray picture when first asked for."""
+        if self._layers is None:
+            sizes = [self.preprocess.size] if self.preprocess.size else list(_TRIAL_SIZES)
+            self._layers, self._mutated, self._classes = self._discovered(sizes)
+        return self._layers
+
+    def _discovered(self, sizes: Sequence[tuple[int, int]]) -> tuple[dict[str, Layer], set[str], int | None]:
+        failure: Exception | None = None
+        for size in sizes:
+            gray = torch.full((1, self.preprocess.channels or 3, *size), 0.5, device=self.device)
+            try:
+                layers, mutated, output = discover(self.model, self._input(gray))
+                logits = self.output(output)
+                return layers, mutated, logits.shape[1] if isinstance(logits, Tensor) and logits.ndim > 1 else None
+            except Exception as error:  # noqa: BLE001 (any model may fail in any way; the next size may do)
+                failure = failure or error
+        tried = ", ".join(f"{height}×{width}" for height, width in sizes[:3])
+        msg = (
+            f"{self.name} does not run on a picture of {self.preprocess.channels or 3} channels at {tried}: {failure}. "
+            "Say what it takes with preprocess=Preprocess(channels=…, size=(height, width))."
+        )
+        raise ModelError(msg) from failure
+
+
+class Trace:
+    """What one forward pass left behind.
+
+    Attributes
+    ----------
+    images : Tensor
+        (N, C, H, W) in [0, 1], the pictures that went in.
+    output
+        What the model returned, untouched.
+    """
+
+    def __init__(self, network: Network, images: Tensor, wrt: tuple[str, ...]) -> None:
+        self.network = network
+        self.wrt = wrt
+        self.images = images
+        self.output: Any = None
+        self._logits: Tensor | None = None
+        self._kept: Mapping[str, Any] = {}
+
+    def __repr__(self) -> str:
+        return f"Trace({self.network.name}, {len(self.images)} pictures, {', '.join(self._kept) or 'no layer kept'})"
+
+    def __getitem__(self, layer: str) -> Tensor:
+        """The output of a kept layer, (N, C, h, w) or as the layer gives it; in the graph where `wrt` asks for it."""
+        if layer == IMAGE:
+            return self.images
+        if layer not in self._kept:
+            msg = f"This trace did not keep {layer!r}. {suggestion(layer, self._kept) if self._kept else 'It kept none.'}"
+            raise LayerError(msg)
+        return self._kept[layer]  # type: ignore[no-any-return]
+
+    @property
+    def logits(self) -> Tensor:
+        """The network's scores before the softmax, (N, classes)."""
+        if self._logits is None:
+            msg = "This forward pass was stopped before its end: trace with logits=True."
+            raise GradientError(msg)
+        return self._logits
+
+    def gradient(self, score: Tensor, layer: str, *, retain_graph: bool = False) -> Tensor:
+        """The derivative of a score (N,) with respect to a layer or the image, in its shape.
+
+        Zero where the score does not depend on it. With `retain_graph`, further gradients can be taken.
+
+        Raises
+        ------
+        GradientError
+            If no gradient was recorded there.
+        """
+        return self.gradients(score, [layer], retain_graph=retain_graph)[0]
+
+    def gradients(self, score: Tensor, layers: Sequence[str], *, retain_graph: bool = False) -> tuple[Tensor, ...]:
+        """The derivatives of a score with respect to several layers, in one backward pass; see `gradient`."""
+        sources = [self[layer] for layer in layers]
+        for layer, source in zip(layers, sources, strict=True):
+            if not source.requires_grad:
+                msg = f"No gradient was recorded at {layer!r}: trace with wrt={layer!r} (this one has wrt={self.wrt})."
+                raise GradientError(msg)
+        if not score.requires_grad:
+            msg = (
+                f"The score does not depend on {layers[0]!r} in a way that can be differentiated: the model ran under "
+                "torch.no_grad, detached or rounded after it, or the score reads an earlier layer."
+            )
+            raise GradientError(msg)
+        with torch.inference_mode(mode=False), torch.enable_grad():
+            found = torch.autograd.grad(score.sum(), sources, retain_graph=retain_graph, allow_unused=True)
+        pairs = zip(found, sources, strict=True)
+        return tuple(torch.zeros_like(source) if gradient is None else gradient for gradient, source in pairs)
+
+    def _run(self, forward: Forward) -> None:
+        network = self.network
+        with torch.inference_mode(mode=False), lock_of(network.model), evaluating(network.model):
+            at_image = IMAGE in self.wrt
+            copied = self.images.clone() if at_image or self.images.is_inference() else self.images
+            self.images = copied.detach().requires_grad_(at_image)
+            with torch.set_grad_enabled(at_image):
+                self.output = forward.run(lambda: network._input(self.images))  # noqa: SLF001
+                if self.wrt:
+                    torch.set_grad_enabled(True)
+                if not forward.stopped:
+                    self._logits = network.output(self.output)
+        self._kept = forward.kept
+
+
+def default_output(output: Any) -> Tensor:
+    """The scores (N, classes, …) in what common models return.
+
+    Raises
+    ------
+    ModelError
+        If there is no tensor where one is usual.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        for key in ("out", "logits"):
+            if isinstance(output.get(key), Tensor):
+                return output[key]  # type: ignore[no-any-return]
+    if hasattr(output, "logits") and isinstance(output.logits, Tensor):
+        return output.logits
+    if isinstance(output, (list, tuple)) and output:
+        if all(isinstance(each, Mapping) and "scores" in each for each in output):
+            return best_scores(output)
+        if isinstance(output[0], Tensor):
+            return output[0]
+    msg = f"The model returns {type(output).__name__}: say where its scores are with output=lambda y: …."
+    raise ModelError(msg)
+
+
+def best_scores(detections: Sequence[Mapping[str, Tensor]], classes: int = 0) -> Tensor:
+    """The best score of each class among the boxes of each picture, (N, classes); 0 for classes without a box."""
+    found = [int(each["labels"].max()) + 1 for each in detections if each["labels"].numel()]
+    rows = [each["scores"].new_zeros(max([classes, 1, *found])) for each in detections]
+    pairs = zip(rows, detections, strict=True)
+    return torch.stack([row.scatter_reduce(0, each["labels"], each["scores"], "amax") for row, each in pairs])
+
+
+@dataclass(frozen=True)
+class _Reference:
+    device: torch.device
+    dtype: torch.dtype
+
+
+def _reference(model: nn.Module) -> _Reference:
+    for tensor in chain(model.parameters(), model.buffers()):
+        if tensor.is_floating_point():
+            return _Reference(tensor.device, tensor.dtype)
+    return _Reference(torch.device("cpu"), torch.float32)
+
+
+def _on_device(model: nn.Module, device: str | torch.device | None) -> nn.Module:
+    if device is None:
+        return model
+    try:
+        wanted = torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        msg = f"There is no device {str(device)!r} here ({str(error).splitlines()[0]}): try device='cpu'."
+        raise ModelError(msg) from error
+    have = _reference(model).device
+    if have.type == wanted.type and wanted.index in (None, have.index):
+        return model
+    return copy.deepcopy(model).to(wanted)
+
+
+def _with_channels(preprocess: Preprocess, model: nn.Module) -> Preprocess:
+    """Fill in the number of channels from the normalization, or else from the first convolution."""
+    if preprocess.channels is not None:
+        return preprocess
+    found = len(preprocess.mean) or None
+    if found is None or found == 1:
+        first = next((part for part in model.modules() if isinstance(part, nn.Conv2d)), None)
+        found = first.in_channels if first is not None else found
+    return replace(preprocess, channels=found)

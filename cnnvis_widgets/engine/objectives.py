@@ -1,0 +1,268 @@
+"""What a question asks of a network: a number for each picture, out of a trace of its forward pass.
+
+Objectives add, subtract and scale: `class_score(281) - class_score(282)`, `0.2 * channel("layer4", 3) + neuron(...)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import LayerError, TargetError, suggestion
+
+if TYPE_CHECKING:
+    from .network import Network, Trace
+
+Target: TypeAlias = "int | str | Objective | Callable[[Tensor], Tensor]"
+
+
+@dataclass(frozen=True)
+class Objective:
+    """A number for each picture, read from a `Trace`.
+
+    Parameters
+    ----------
+    score
+        Trace -> Tensor (N,).
+    layers
+        The layers it reads, so that a trace knows what to keep.
+    name
+        How it is called in a legend.
+    logits
+        Whether it reads the network's output; if not, a forward pass may stop at the last of `layers`.
+    """
+
+    score: Callable[[Trace], Tensor]
+    layers: tuple[str, ...] = ()
+    name: str = "objective"
+    logits: bool = True
+
+    def __call__(self, trace: Trace) -> Tensor:
+        """The score of each picture, (N,)."""
+        return self.score(trace)
+
+    def __add__(self, other: Objective | float) -> Objective:
+        """The sum, picture by picture."""
+        return self._with(other, torch.add, "+")
+
+    def __sub__(self, other: Objective | float) -> Objective:
+        """The difference, picture by picture."""
+        return self._with(other, torch.sub, "\N{MINUS SIGN}")
+
+    def __mul__(self, factor: Objective | float) -> Objective:
+        """The product, picture by picture."""
+        return self._with(factor, torch.mul, "\N{MULTIPLICATION SIGN}")
+
+    def __neg__(self) -> Objective:
+        """The objective turned round."""
+        return Objective(lambda trace: -self(trace), self.layers, f"\N{MINUS SIGN}{self.name}", self.logits)
+
+    def __radd__(self, other: float) -> Objective:
+        """So that numbers and `sum` work."""
+        return self + other
+
+    def __rsub__(self, other: float) -> Objective:
+        """A number less this."""
+        return -self + other
+
+    def __rmul__(self, factor: float) -> Objective:
+        """A number times this."""
+        return self * factor
+
+    def _with(self, other: Objective | float, combine: Callable[..., Tensor], sign: str) -> Objective:
+        if isinstance(other, Objective):
+            second = other
+            layers = tuple(dict.fromkeys(self.layers + second.layers))
+            both = self.logits or second.logits
+            return Objective(
+                lambda trace: combine(self(trace), second(trace)), layers, f"({self.name} {sign} {second.name})", both
+            )
+        if not isinstance(other, (int, float)):
+            return NotImplemented
+        return Objective(
+            lambda trace: combine(self(trace), other), self.layers, f"({self.name} {sign} {other:g})", self.logits
+        )
+
+
+def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
+    """The score of a class before the softmax (Simonyan et al. 2014): an index, a label, or one index a picture."""
+
+    def score(trace: Trace) -> Tensor:
+        return _of_classes(trace, trace.logits, target)
+
+    return Objective(score, name=f"score of {target}")
+
+
+def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
+    """The probability of a class, after the softmax."""
+
+    def score(trace: Trace) -> Tensor:
+        return _of_classes(trace, trace.logits.float().softmax(1), target)
+
+    return Objective(score, name=f"probability of {target}")
+
+
+def channel(layer: str, index: int) -> Objective:
+    """The mean activation of a channel over its positions."""
+
+    def score(trace: Trace) -> Tensor:
+        return _channel(trace, layer, index).flatten(1).mean(1)
+
+    return Objective(score, (layer,), f"{layer}:{index}", logits=False)
+
+
+def neuron(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
+    """The activation of one position of a channel; by default the one in the middle."""
+
+    def score(trace: Trace) -> Tensor:
+        maps = _channel(trace, layer, index)
+        if maps.ndim == 1:
+            return maps
+        height, width = maps.shape[1:]
+        r, c = height // 2 if row is None else row, width // 2 if column is None else column
+        if not (-height <= r < height and -width <= c < width):
+            msg = f"{layer} has rows 0–{height - 1} and columns 0–{width - 1} here; row {r}, column {c} is outside."
+            raise LayerError(msg)
+        return maps[:, r, c]
+
+    place = "" if row is None and column is None else f"@{row},{column}"
+    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False)
+
+
+def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Objective:
+    """How far the mean activation of a layer points along a vector with one entry a channel."""
+
+    def score(trace: Trace) -> Tensor:
+        maps = trace[layer]
+        along = torch.as_tensor(vector, dtype=maps.dtype, device=maps.device)
+        if along.shape != maps.shape[1:2]:
+            msg = f"{layer} has {maps.shape[1]} channels and the direction {tuple(along.shape)}: give one entry each."
+            raise LayerError(msg)
+        return maps.flatten(2).mean(2) @ along if maps.ndim > 2 else maps @ along
+
+    return Objective(score, (layer,), f"direction in {layer}", logits=False)
+
+
+def top_class() -> Objective:
+    """The score of the most probable class of each picture."""
+    return Objective(lambda trace: _per_picture(trace.logits).amax(1), name="top class")
+
+
+def as_objective(target: Target, network: Network) -> Objective:
+    """A class index, a label, an `Objective`, or a function of the output (N, …) -> (N,), as an `Objective`.
+
+    Raises
+    ------
+    TargetError
+        If it is none of these, or there is no such class.
+    """
+    if isinstance(target, Objective):
+        return target
+    if isinstance(target, (int, str, np.integer)) and not isinstance(target, bool):
+        index = network.class_index(target if isinstance(target, str) else int(target))
+        return replace(class_score(index), name=network.class_name(index))
+    if callable(target):
+        return Objective(lambda trace: target(trace.output), name=getattr(target, "__name__", "objective"))
+    msg = f"A target is a class index, a label, an Objective or a function of the output, not {type(target).__name__}."
+    raise TargetError(msg)
+
+
+@dataclass(frozen=True)
+class Question:
+    """An objective, and what it is called for each picture."""
+
+    objective: Objective
+    called: tuple[str, ...] | None = None
+
+    def names(self, trace: Trace) -> tuple[str, ...]:
+        """One name a picture."""
+        if self.called is not None:
+            return self.called
+        best = _per_picture(trace.logits).argmax(1).tolist()
+        return tuple(trace.network.class_name(index) for index in best)
+
+
+def questions_for(target: Target | Sequence[Target] | Tensor | None, network: Network, count: int) -> list[Question]:
+    """What a method is asked: one thing of all pictures, one of each, several of a single one, or the top class (None).
+
+    Raises
+    ------
+    TargetError
+        If there are not as many targets as pictures.
+    """
+    if target is None:
+        return [Question(top_class())]
+    if isinstance(target, Objective) or not isinstance(target, (Sequence, Tensor, np.ndarray)) or isinstance(target, str):
+        objective = as_objective(target, network)  # type: ignore[arg-type]
+        return [Question(objective, (objective.name,) * count)]
+    each = [as_objective(one, network) for one in (target.tolist() if hasattr(target, "tolist") else target)]
+    if not each:
+        msg = "The list of targets is empty: give a class index, a label, or one for each picture."
+        raise TargetError(msg)
+    if count == 1:
+        return [Question(objective, (objective.name,)) for objective in each]
+    if len(each) != count:
+        msg = f"{count} pictures need {count} targets, one each, or a single one; {len(each)} were given."
+        raise TargetError(msg)
+    layers = tuple(dict.fromkeys(name for objective in each for name in objective.layers))
+
+    def score(trace: Trace) -> Tensor:
+        answers: dict[Objective, Tensor] = {objective: objective(trace) for objective in dict.fromkeys(each)}
+        return torch.stack([answers[objective][picture] for picture, objective in enumerate(each)])
+
+    together = Objective(score, layers, "targets", any(objective.logits for objective in each))
+    return [Question(together, tuple(objective.name for objective in each))]
+
+
+def _per_picture(scores: Tensor) -> Tensor:
+    """Scores (N, classes, …) as (N, classes): where each pixel has a score, their mean."""
+    return scores.flatten(2).mean(2) if scores.ndim > 2 else scores
+
+
+def _of_classes(trace: Trace, scores: Tensor, target: int | str | Sequence[int] | Tensor) -> Tensor:
+    scores = _per_picture(scores)
+    if isinstance(target, (int, str, np.integer)):
+        return scores[:, trace.network.class_index(target)]
+    index = torch.as_tensor(target, device=scores.device)
+    if index.shape != scores.shape[:1]:
+        msg = f"{len(scores)} pictures need {len(scores)} targets, one each, or a single one; {index.numel()} were given."
+        raise TargetError(msg)
+    return scores.gather(1, index.view(-1, 1).long())[:, 0]
+
+
+def _channel(trace: Trace, layer: str, index: int) -> Tensor:
+    maps = trace[layer]
+    if maps.ndim < 2 or not -maps.shape[1] <= index < maps.shape[1]:
+        count = maps.shape[1] if maps.ndim > 1 else 0
+        msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."
+        raise LayerError(msg)
+    return maps[:, index]
+
+
+def class_lookup(target: int | str, labels: Sequence[str], count: int | None) -> int:
+    """The index of a class given by index or label; negative indices count from the end.
+
+    Raises
+    ------
+    TargetError
+        With the nearest labels, or with the range of indices.
+    """
+    if isinstance(target, str):
+        folded = [label.lower() for label in labels]
+        if target.lower() in folded:
+            return folded.index(target.lower())
+        if not labels:
+            msg = f"The network has no labels, so {target!r} cannot be looked up: give an index, or labels=[...]."
+        else:
+            msg = f"No class is called {target!r}. {suggestion(target, labels)}"
+        raise TargetError(msg)
+    total = count if count is not None else (len(labels) or None)
+    if total is not None and not -total <= int(target) < total:
+        msg = f"The network has {total} classes, 0–{total - 1}; {target} is not one of them."
+        raise TargetError(msg)
+    return int(target) + total if total is not None and target < 0 else int(target)

@@ -1,0 +1,6 @@
+"""One file, one widget: traits and a method, with a front-end of the same name in js/src/widgets."""
+
+from .grad_cam_viewer import GradCAMViewer
+from .layer_explorer import LayerExplorer
+
+__all__ = ["GradCAMViewer", "LayerExplorer"]

@@ -1,0 +1,112 @@
+"""What a widget shows, as one still picture: for GitHub, nbconvert and PDF. Light, for paper."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_INK, _QUIET, _RULE = (31, 31, 31), (92, 92, 92), (222, 222, 222)
+_MARGIN, _LINE = 16, 20
+_SCALE = 2  # drawn at twice the size, for sharp screens
+
+
+def wall(title: str, layer: str, values: np.ndarray, image: Tensor) -> bytes:
+    """The picture, and beside it the strongest maps of a layer.
+
+    Parameters
+    ----------
+    values
+        float32 (C, h, w).
+    image
+        float (1, C, H, W) in [0, 1].
+    """
+    from ..engine.colormaps import colorize
+    from ..engine.pictures import resize
+
+    order = np.argsort(-np.nan_to_num(values.mean((1, 2)), nan=-np.inf), kind="stable")[:40]
+    side, gap, columns = 54 * _SCALE, 8 * _SCALE, 10
+    photo = _fitted(image, 4 * side + 3 * gap)
+    sheet = _Sheet(photo.shape[1] + 2 * gap + columns * (side + gap) - gap, photo.shape[0], title)
+    sheet.paste(photo, 0, 0)
+    for place, channel in enumerate(order):
+        tile = values[channel]
+        low, high = float(np.nan_to_num(tile).min()), float(np.nan_to_num(tile).max())
+        bound = max(-low, high)
+        colors = colorize(tile, -bound, bound, "polar") if low < 0 else colorize(tile, 0, high, "tide")
+        left = photo.shape[1] + 2 * gap + place % columns * (side + gap)
+        sheet.paste(resize(colors, (side, side)), left, place // columns * (side + gap))
+    shape = f"{values.shape[1]} by {values.shape[2]}"
+    return sheet.png(f"{layer}: the {len(order)} strongest of {len(values)} maps of {shape}, each on its own scale")
+
+
+def pair(
+    title: str, layer: str, panels: Sequence[tuple[str, float, np.ndarray]], image: Tensor, *, signed: bool
+) -> bytes:
+    """One panel a class: its name and probability over its map over the picture.
+
+    Parameters
+    ----------
+    panels
+        (name, probability, float32 (h, w)) of each class.
+    """
+    from ..engine.pictures import overlay
+
+    photo = _fitted(image, 330 * _SCALE)
+    gap, head = 16 * _SCALE, 24 * _SCALE
+    height, width = photo.shape[:2]
+    sheet = _Sheet(len(panels) * (width + gap) - gap, head + height, title)
+    for index, (name, share, values) in enumerate(panels):
+        left = index * (width + gap)
+        sheet.text(name, left, 0, strong=True)
+        if share == share:  # noqa: PLR0124 (not NaN)
+            sheet.text(_percent(share), left + width, 0, right=True)
+        sheet.paste(overlay(values, photo, signed=signed), left, head)
+    ranges = ", ".join(f"{values.min():.3g} to {values.max():.3g}" for _, _, values in panels)
+    return sheet.png(f"{layer}, values {ranges}")
+
+
+def _fitted(image: Tensor, height: int) -> np.ndarray:
+    from ..engine.images import to_uint8
+    from ..engine.pictures import resize
+
+    pixels = to_uint8(image)
+    return resize(pixels, (height, max(1, round(pixels.shape[1] * height / pixels.shape[0]))))
+
+
+def _percent(share: float) -> str:
+    return "<0.1 %" if 0 < share < 0.001 else f"{100 * share:.1f} %"
+
+
+class _Sheet:
+    """A white sheet with a title, a field, and one line below."""
+
+    def __init__(self, width: int, height: int, title: str) -> None:
+        margin, self.top = _MARGIN * _SCALE, (_MARGIN + _LINE + 12) * _SCALE
+        self.height = height
+        self.image = Image.new("RGB", (max(width, 300 * _SCALE) + 2 * margin, self.top + height + 44 * _SCALE), "white")
+        self.draw = ImageDraw.Draw(self.image)
+        self.draw.text((margin, margin), title, _INK, _font())
+        self.draw.line([(0, self.top - 12 * _SCALE), (self.image.width, self.top - 12 * _SCALE)], _RULE, _SCALE)
+
+    def paste(self, pixels: np.ndarray, left: int, top: int) -> None:
+        self.image.paste(Image.fromarray(pixels), (_MARGIN * _SCALE + left, self.top + top))
+
+    def text(self, text: str, x: int, y: int, *, right: bool = False, strong: bool = False) -> None:
+        place = (_MARGIN * _SCALE + x, self.top + y)
+        self.draw.text(place, text, _INK if strong else _QUIET, _font(), anchor="ra" if right else "la")
+
+    def png(self, caption: str) -> bytes:
+        from ..engine.images import encode_png
+
+        self.text(caption, 0, self.height + 10 * _SCALE)
+        return encode_png(np.asarray(self.image))
+
+
+def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
+    return ImageFont.load_default(12 * _SCALE)
