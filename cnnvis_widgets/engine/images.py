@@ -26,7 +26,7 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarra
 MAX_PIXELS = 89_000_000
 
 # Formats whose decoders are plain raster readers; anything else Pillow knows (EPS runs Ghostscript) stays shut.
-_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM", "MPO")
+_FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # JPEG includes MPO
 _opening = threading.Lock()  # warnings.catch_warnings is not thread-safe
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +19,6 @@ from ._task import Task
 from ._traits import option, state
 
 if TYPE_CHECKING:
-    import os
-
     from torch import Tensor
 
     from ..engine.network import Network
@@ -43,12 +42,16 @@ class Update:
 
 
 def built(name: str) -> Path | str:
-    """A file of the built front-end, or a stand-in that says how to build it."""
+    """A file of the built front-end, or a stand-in that says how to build it.
+
+    Its text, not its path: anywidget keeps every widget whose front-end is a path alive, to reload it when the file changes.
+    That is wanted only while the front-end is being written (ANYWIDGET_HMR=1).
+    """
     path = STATIC / name
-    if path.exists() or not name.endswith(".js"):
-        return path if path.exists() else ""
+    if path.exists():
+        return path if os.environ.get("ANYWIDGET_HMR") else path.read_text(encoding="utf-8")
     text = "The front-end of this widget is not built: run `make front-end` in the repository."
-    return f"export default {{ render({{ el }}) {{ el.textContent = {text!r}; }} }};"
+    return f"export default {{ render({{ el }}) {{ el.textContent = {text!r}; }} }};" if name.endswith(".js") else ""
 
 
 class Viewer(anywidget.AnyWidget):
@@ -146,6 +149,7 @@ class Viewer(anywidget.AnyWidget):
             self._task.cancel()
             self._release()
             self._inputs = []
+            self.__dict__.pop("network", None)
         super().close()
 
     def __repr__(self) -> str:
@@ -352,7 +356,7 @@ def _own(widget: Viewer) -> set[str]:
 def _layer_info(layer: Any) -> dict[str, Any]:
     height, width = layer.size
     field = layer.receptive_field
-    spans = None if field is None else [field.rows, field.columns]
+    square = field is not None and field.rows == field.columns
     return {
         "name": layer.name,
         "kind": layer.kind,
@@ -361,7 +365,7 @@ def _layer_info(layer: Any) -> dict[str, Any]:
         "width": width,
         "parent": layer.parent,
         "container": layer.container,
-        "field": None if spans is None else [[span.size, span.jump, span.start] for span in spans],
+        "field": [field.rows.size, field.rows.jump, field.rows.start] if square else None,
     }
 
 
