@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import LayerError
+from .thin_gradient import ThinHooks
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -73,6 +74,8 @@ class Forward:
         End the pass when all of `keep` has been seen.
     summary
         Keep `summary(output)` in place of the output.
+    thin
+        Convolutions to differentiate only for the channels that are asked about.
     """
 
     def __init__(
@@ -85,6 +88,7 @@ class Forward:
         mutated: set[str] | None = None,
         stop: bool = False,
         summary: Callable[[Tensor], Any] | None = None,
+        thin: tuple[nn.Conv2d, ...] = (),
     ) -> None:
         self.model = model
         self.keep = keep
@@ -93,6 +97,7 @@ class Forward:
         self.mutated = set() if mutated is None else mutated
         self.stop = stop
         self.summary = summary
+        self.thin = thin if leaves else ()
         self.kept: dict[str, Any] = {}
         self.stopped = False
 
@@ -129,7 +134,8 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        handles = [module.register_forward_hook(self._seen) for module in watched]
+        handles: list[Any] = [ThinHooks(self.thin)]
+        handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None
         try:
             output = self.model(x)

@@ -22,6 +22,7 @@ from .layers import Layer, discover
 from .objectives import class_lookup
 from .preprocess import Preprocess
 from .results import Predictions
+from .thin_gradient import class_convolutions
 
 IMAGE = "image"
 _TRIAL_SIZES = ((224, 224), (32, 32), (28, 28), (64, 64), (96, 96), (128, 128), (256, 256), (299, 299), (16, 16), (8, 8))
@@ -212,6 +213,7 @@ class Network:
             edits=[(self.layer(name).address, change) for name, change in self._edits],
             mutated=self._mutated,
             stop=not logits and bool(keep),
+            thin=class_convolutions(self.model, self.classes) if wanted else (),
         )
         trace = Trace(self, self.read(images), wanted)
         trace._run(forward)  # noqa: SLF001 (the two are one abstraction)

@@ -1,0 +1,47 @@
+"""Side by side in one run: candidates take turns, and only their ratios are told."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """CPU milliseconds of one call: the least and the median over the turns."""
+
+    least: float
+    median: float
+
+
+def take_turns(candidates: Mapping[str, Callable[[], object]], turns: int = 20, warm: int = 3) -> dict[str, Timing]:
+    """Call every candidate in turn, again and again, and measure the process's CPU time of each call."""
+    taken: dict[str, list[float]] = {name: [] for name in candidates}
+    for turn in range(-warm, turns):
+        for name, call in candidates.items():
+            started = time.process_time()
+            call()
+            if turn >= 0:
+                taken[name].append(1000 * (time.process_time() - started))
+    return {name: Timing(min(times), statistics.median(times)) for name, times in taken.items()}
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What a figure should be: at most, or at least, so much."""
+
+    value: float
+    at_most: bool = True
+
+    def verdict(self, figure: float) -> str:
+        """In words."""
+        reached = figure <= self.value if self.at_most else figure >= self.value
+        sign = "≤" if self.at_most else "≥"
+        return f"{sign} {self.value:g}   {'reached' if reached else 'NOT REACHED'}"
+
+
+def told(name: str, figure: float, limit: Limit | None = None, unit: str = "×") -> None:
+    """Print one line of the report."""
+    print(f"  {name:<58} {figure:8.3g} {unit:<3} {limit.verdict(figure) if limit else ''}")
