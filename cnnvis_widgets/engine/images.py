@@ -79,34 +79,34 @@ def from_array(array: np.ndarray) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(_unit_range(array)))[None]
 
 
-def to_uint8(image: Tensor) -> np.ndarray:
-    """Float (1, C, H, W) or (C, H, W) in [0, 1] as uint8 (H, W, 3): what a person is shown.
+def to_uint8(images: Tensor) -> np.ndarray:
+    """Float (..., C, H, W) in [0, 1] as uint8 (..., H, W, 3): what a person is shown.
 
     One channel becomes gray; of more than three channels, the first three are shown.
     """
-    image = image[0] if image.ndim == 4 else image
-    image = image.detach().float().cpu()
-    image = image.expand(3, -1, -1) if image.shape[0] == 1 else image[:3]
-    if image.shape[0] == 2:
-        image = torch.cat([image, image[1:]])
-    scaled = image.clamp(0, 1).mul(255).round().to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).numpy())
+    images = images.detach().float().cpu()
+    channels = images.shape[-3]
+    if channels != 3:
+        shown = [0, 0, 0] if channels == 1 else [0, 1, min(2, channels - 1)]
+        images = images[..., shown, :, :]
+    scaled = (images * 255).add_(0.5).clamp_(0, 255).to(torch.uint8)
+    return scaled.movedim(-3, -1).numpy()
 
 
 def encode_png(pixels: np.ndarray) -> bytes:
     """uint8 (H, W), (H, W, 3) or (H, W, 4) as the bytes of a PNG file."""
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "PNG", compress_level=4)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, "PNG", compress_level=4)
     return out.getvalue()
 
 
 def encode_picture(image: Tensor) -> bytes:
     """The smaller of PNG (exact) and JPEG (quality 92) of a picture, for showing."""
-    pixels = to_uint8(image)
+    pixels = to_uint8(image[0] if image.ndim == 4 else image)
     if pixels.shape[0] * pixels.shape[1] <= 128 * 128:
         return encode_png(pixels)
     out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=92, subsampling=0)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(out, "JPEG", quality=92, subsampling=0)
     return out.getvalue()
 
 

@@ -14,7 +14,7 @@ def resize(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """uint8 (H, W, 3) at another (height, width), bilinear."""
     if pixels.shape[:2] == tuple(size):
         return pixels
-    return np.asarray(Image.fromarray(pixels).resize(size[::-1], Image.Resampling.BILINEAR))
+    return np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size[::-1], Image.Resampling.BILINEAR))
 
 
 def upsample(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -30,7 +30,8 @@ class ThinConvolution(torch.autograd.Function):
         (gradient,) = gradients
         (weight,) = ctx.saved_tensors
         module = ctx.module
-        channels = gradient.abs().amax((0, 2, 3)).nonzero()[:, 0]  # NaN is not zero: it stays
+        axes = (0, 2, 3)
+        channels = ((gradient.amin(axes) != 0) | (gradient.amax(axes) != 0)).nonzero()[:, 0]  # NaN is not zero: it stays
         if len(channels) <= gradient.shape[1] // 4:
             weight, gradient = weight[channels], gradient[:, channels]
         made = torch.nn.grad.conv2d_input(

@@ -65,9 +65,8 @@ def grad_cam(
     trace = network.trace(images, *read, wrt=layer, logits=logits)
     maps = [_map(trace, question.objective, layer, last=question is questions[-1]) for question in questions]
     names = [name for question in questions for name in question.names(trace)]
-    pictures = [to_uint8(image) for image in images.cpu()]
-    shown = pictures * len(questions) if len(pictures) == 1 else pictures
-    return Heatmap(torch.cat(maps).float().cpu().numpy(), np.stack(shown), "Grad-CAM", layer, tuple(names))
+    pictures = to_uint8(images if len(images) > 1 else images.expand(len(names), -1, -1, -1))
+    return Heatmap(torch.cat(maps).float().cpu().numpy(), pictures, "Grad-CAM", layer, tuple(names))
 
 
 def grad_cam_of_layers(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
-from . import _page
+from . import _page, _poster
 from ._cells import release_previous
 from ._task import Task
 from ._traits import option, state
@@ -292,14 +292,18 @@ class Viewer(anywidget.AnyWidget):
     # what stays ---------------------------------------------------------------------------------------------------
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget, with a picture of it for GitHub, nbconvert and whoever opens the notebook later."""
+        """The widget, with a picture of it for GitHub, nbconvert and whoever opens the notebook later.
+
+        A reopened JupyterLab shows an error where a widget was, whatever else stands in the same output; so there the picture
+        is an output of its own, which the live widget hides.
+        """
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is None:
             return None
         data, metadata = bundle
         self.wait(20)
         poster = self._poster() if self.status == "ready" else None
-        if poster is not None:
+        if poster is not None and not _poster.publish(poster):
             data = {**data, "image/png": _page.base64_text(poster)}
         return data, metadata
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+#: Stands at the beginning of every poster's file, so that the front-end knows it among other pictures.
+MARK = "cnnvis_widgets poster"
 
 _INK, _QUIET, _RULE = (31, 31, 31), (92, 92, 92), (222, 222, 222)
 _MARGIN, _LINE = 16, 20
@@ -71,11 +78,22 @@ def pair(
     return sheet.png(f"{layer}, values {ranges}")
 
 
+def publish(png: bytes) -> bool:
+    """Show a poster as an output of its own, where the host is JupyterLab or Notebook; whether it was."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    elsewhere = "google.colab" in sys.modules or any(name.startswith("VSCODE_") for name in os.environ)
+    if shell is None or not hasattr(shell, "kernel") or elsewhere:
+        return False
+    shell.display_pub.publish({"image/png": png, "text/plain": "a picture of the widget below"})
+    return True
+
+
 def _fitted(image: Tensor, height: int) -> np.ndarray:
     from ..engine.images import to_uint8
     from ..engine.pictures import resize
 
-    pixels = to_uint8(image)
+    pixels = to_uint8(image[0])
     return resize(pixels, (height, max(1, round(pixels.shape[1] * height / pixels.shape[0]))))
 
 
@@ -102,10 +120,12 @@ class _Sheet:
         self.draw.text(place, text, _INK if strong else _QUIET, _font(), anchor="ra" if right else "la")
 
     def png(self, caption: str) -> bytes:
-        from ..engine.images import encode_png
-
         self.text(caption, 0, self.height + 10 * _SCALE)
-        return encode_png(np.asarray(self.image))
+        out = io.BytesIO()
+        marked = PngInfo()
+        marked.add_text("Software", MARK)
+        self.image.save(out, "PNG", compress_level=4, pnginfo=marked)
+        return out.getvalue()
 
 
 def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:
