@@ -9,7 +9,7 @@ import io
 import os
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -24,6 +24,8 @@ ImageLike: TypeAlias = "str | os.PathLike[str] | bytes | Image.Image | np.ndarra
 
 #: Pictures with more pixels than this are refused before they are decoded.
 MAX_PIXELS = 89_000_000
+
+_LONGEST_SHOWN = 200  # characters of a path in a message
 
 # Formats whose decoders are plain raster readers; anything else Pillow knows (EPS runs Ghostscript) stays shut.
 _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF", "TIFF", "PPM")  # JPEG includes MPO
@@ -50,11 +52,11 @@ def decode(source: ImageLike) -> Tensor:
         If it is missing, broken, truncated, too large, empty, not finite, or outside [0, 1].
     """
     if isinstance(source, Tensor):
-        return from_array(source.detach().cpu().numpy(force=True))
+        return from_array(_as_array(source))
     if isinstance(source, np.ndarray):
         return from_array(source)
     if isinstance(source, Image.Image):
-        return from_array(_flatten(_upright(source)))
+        return _decode_picture(lambda: source, "this Pillow image")
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _decode_file(io.BytesIO(bytes(source)), f"these {len(source):,} bytes")
     if isinstance(source, (str, os.PathLike)):
@@ -65,8 +67,11 @@ def decode(source: ImageLike) -> Tensor:
     raise ImageError(msg)
 
 
-def from_array(array: np.ndarray) -> Tensor:
-    """An array (H, W), (H, W, C), (C, H, W) or (1, C, H, W) as float (1, C, H, W) in [0, 1]."""
+def from_array(array: np.ndarray, *, channels_last: bool | None = None) -> Tensor:
+    """An array (H, W), (H, W, C), (C, H, W) or (1, C, H, W) as float (1, C, H, W) in [0, 1].
+
+    Where the channels are is judged by the sizes, unless `channels_last` says it.
+    """
     if array.ndim == 4 and array.shape[0] == 1:
         array = array[0]
     if array.ndim not in (2, 3) or 0 in array.shape:
@@ -74,7 +79,7 @@ def from_array(array: np.ndarray) -> Tensor:
         raise ImageError(msg)
     if array.ndim == 2:
         array = array[None]
-    elif _channels_last(array.shape):
+    elif _channels_last(array.shape) if channels_last is None else channels_last:
         array = np.moveaxis(array, -1, 0)
     return torch.from_numpy(np.ascontiguousarray(_unit_range(array)))[None]
 
@@ -122,34 +127,45 @@ def _open_path(path: str) -> tuple[io.BytesIO, str]:
     if path.startswith(("http://", "https://")):
         msg = f"{path!r} is an address: download the picture first, then give its path or its bytes."
         raise ImageError(msg)
-    file = Path(path).expanduser()
-    if not file.exists():
+    file = Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises for a user who does not exist)
+    if not os.path.exists(file):  # noqa: PTH110 (Path.exists raises for a name that is too long)
+        if len(path) > _LONGEST_SHOWN:
+            path = path[:_LONGEST_SHOWN] + "…"
         msg = f"There is no file {path!r} (looked in {Path.cwd()}): check the path."
         raise ImageError(msg)
     if file.is_dir():
         msg = f"{path!r} is a folder: give one picture, or a list of them."
         raise ImageError(msg)
-    return io.BytesIO(file.read_bytes()), repr(file.name)
+    try:
+        return io.BytesIO(file.read_bytes()), repr(file.name)
+    except OSError as error:
+        msg = f"{path!r} cannot be read ({error.strerror}): check its permissions."
+        raise ImageError(msg) from error
 
 
 def _decode_file(file: io.BytesIO, what: str) -> Tensor:
+    return _decode_picture(lambda: Image.open(file, formats=_FORMATS), what)
+
+
+def _decode_picture(opened: Callable[[], Image.Image], what: str) -> Tensor:
+    """Pixels are read only after the size was checked. Broken files make Pillow raise nearly anything."""
     try:
         with _opening, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(file, formats=_FORMATS)
-            pixels = image.width * image.height
-            if pixels > MAX_PIXELS:
+            image = opened()
+            if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombWarning
-        return from_array(_flatten(_upright(image)))
+            pixels = _flatten(_upright(image))
+        return from_array(pixels, channels_last=True)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         msg = f"{what} is larger than {MAX_PIXELS // 1_000_000} megapixels: scale it down before loading it."
     except UnidentifiedImageError:
         msg = f"{what} is no picture in a known format: give PNG, JPEG, WebP, BMP, GIF or TIFF."
-    except (OSError, SyntaxError, ValueError, EOFError, MemoryError) as error:
-        if isinstance(error, ImageError):
-            raise
-        msg = f"{what} is broken or cut short ({error}): save or download it again."
+    except ImageError:
+        raise
+    except Exception as error:  # noqa: BLE001
+        msg = f"{what} is broken or cut short ({error or type(error).__name__}): save or download it again."
     raise ImageError(msg)
 
 
@@ -194,7 +210,14 @@ def _channels_last(shape: Sequence[int]) -> bool:
     return last < first and first not in (1, 3)
 
 
+def _as_array(tensor: Tensor) -> np.ndarray:
+    """NumPy has no bfloat16."""
+    tensor = tensor.detach()
+    return (tensor.float() if tensor.dtype is torch.bfloat16 else tensor).numpy(force=True)
+
+
 def _unit_range(array: np.ndarray[Any, Any]) -> np.ndarray:
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype == np.uint8:
         return array.astype(np.float32) / 255
     if array.dtype == np.uint16:

@@ -85,7 +85,10 @@ def publish(png: bytes) -> bool:
     elsewhere = "google.colab" in sys.modules or any(name.startswith("VSCODE_") for name in os.environ)
     if shell is None or not hasattr(shell, "kernel") or elsewhere:
         return False
-    shell.display_pub.publish({"image/png": png, "text/plain": "a picture of the widget below"})
+    with Image.open(io.BytesIO(png)) as image:
+        shown = {"width": image.width // _SCALE, "height": image.height // _SCALE}
+    data = {"image/png": png, "text/plain": "a picture of the widget below"}
+    shell.display_pub.publish(data, {"image/png": shown})
     return True
 
 

@@ -1,0 +1,70 @@
+/** Why a heatmap is empty, in words, and what to do about it. */
+
+import type { Layer } from "../traits";
+import type { Cam } from "./heatmap_store";
+import { shape, spatial } from "./layers";
+import { extent } from "./numbers";
+
+export type Reason = "position" | "positive" | "constant" | "gradient" | "nan";
+
+export interface Empty {
+  reason: Reason;
+  title: string;
+  text: string;
+}
+
+const SIGNS: [Reason, RegExp][] = [
+  ["position", /one position|single position|no (spatial|position)|1\s*[×x]\s*1/i],
+  ["positive", /positive/i],
+  ["nan", /\bnan\b|not a number|no numbers/i],
+  ["gradient", /gradient/i],
+  ["constant", /constant|same everywhere|flat|uniform/i],
+];
+
+/** What Python says, or else what the values show. */
+export function reasonOf(cam: Cam, signed: boolean): Reason | null {
+  const said = cam.why && SIGNS.find(([, sign]) => sign.test(cam.why))?.[0];
+  const reason = said || (cam.why ? "constant" : seen(cam));
+  return reason === "positive" && signed ? null : reason;
+}
+
+function seen({ field, low, high }: Cam): Reason | null {
+  if (field.height * field.width <= 1) return "position";
+  if (low > high) return "nan";
+  if (low === 0 && high === 0) return "gradient";
+  if (low === high) return "constant";
+  return high <= 0 ? "positive" : null;
+}
+
+export function explain(reason: Reason, layer: Layer | null, why: string): Empty {
+  const name = layer?.name ?? "This layer";
+  const size = layer && spatial(layer) ? ` (${extent(layer.height, layer.width)})` : "";
+  const known: Record<Reason, [string, string]> = {
+    position: ["Why is this empty?", `${name} has one position only${size}, so a map over the picture would be one flat color. Grad-CAM needs a layer that still knows where things are.`],
+    positive: ["Nothing speaks for this class", `Every position of ${name} speaks against it, and only what speaks for it is shown.`],
+    constant: ["The map is the same everywhere", `All positions of ${name} have one value, so there is nothing to tell apart.`],
+    gradient: ["No gradient reaches this layer", `The score of this class does not change with ${name}: it may be cut off by a ReLU, or all weights may be zero.`],
+    nan: ["The map is not made of numbers", `The gradient or the activation at ${name} is NaN. Check the weights and the picture.`],
+  };
+  const [title, text] = known[reason];
+  return { reason, title, text: isSentence(why) ? why : text };
+}
+
+const isSentence = (text: string) => text.trim().split(/\s+/).length > 5;
+
+/** The spatial layer nearest to the named one: before it, or else after it. Rows of containers do not count. */
+export function spatialNear(layers: Layer[], name: string): Layer | null {
+  const at = Math.max(0, layers.findIndex((layer) => layer.name === name));
+  const fits = (layer: Layer) => !layer.container && layer.height * layer.width > 1;
+  return layers.slice(0, at).reverse().find((layer) => fits(layer) && !isPart(layer, layers)) ?? layers.slice(at + 1).find(fits) ?? null;
+}
+
+function isPart(layer: Layer, layers: Layer[]): boolean {
+  const parent = layers.find((other) => other.name === layer.parent);
+  return Boolean(parent && !parent.container);
+}
+
+/** `features.12 (13 × 13)` */
+export function named(layer: Layer): string {
+  return `${layer.name} (${spatial(layer) ? extent(layer.height, layer.width) : shape(layer)})`;
+}

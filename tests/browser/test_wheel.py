@@ -1,0 +1,40 @@
+"""The widgets as a user gets them: from the wheel, on a machine without Node."""
+
+from __future__ import annotations
+
+import pytest
+from lab import Lab, Server
+
+from cnnvis_widgets import widgets
+
+OPEN = """
+import os, shutil
+os.environ["PATH"] = ""
+assert shutil.which("node") is None
+import torch
+import cnnvis_widgets as cw
+torch.manual_seed(0)
+from torch import nn
+model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+widget = cw.{name}(cw.Network(model), torch.rand(1, 3, 32, 32))
+widget
+"""
+
+
+@pytest.fixture(scope="module")
+def server_of_the_wheel(installed):
+    with Server({"PYTHONPATH": str(installed)}) as running:
+        yield running
+
+
+@pytest.mark.parametrize("name", widgets.__all__)
+def test_a_widget_opens_from_the_wheel_without_node(name, server_of_the_wheel, browser, installed):
+    lab = Lab(server_of_the_wheel, browser)
+    try:
+        notebook = lab.run([OPEN.format(name=name)])
+        assert notebook.evaluate_python("cw.__file__").startswith(str(installed))
+        assert notebook.evaluate_python("widget.status") == "ready"
+        notebook.output(0).locator("canvas").first.wait_for()
+        assert (notebook.errors, notebook.left) == ([], [])
+    finally:
+        lab.close()

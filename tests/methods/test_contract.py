@@ -1,0 +1,217 @@
+"""What every method keeps, on every small network. A new method is one line in METHODS."""
+
+from __future__ import annotations
+
+import gc
+import re
+import threading
+
+import cnnvis_widgets as cw
+import numpy as np
+import pytest
+import torch
+from methods.nets import CASES, CLASSES, fingerprint, module_of, network_of, pictures_for
+from torch import nn
+
+METHODS = {
+    "activation_maps": lambda network, images, layer: cw.activation_maps(network, images, layer),
+    "grad_cam": lambda network, images, layer: cw.grad_cam(network, images, 2, layer=layer),
+    "grad_cam of the top class": lambda network, images, layer: cw.grad_cam(network, images, layer=layer),
+    "grad_cam of each": lambda network, images, layer: cw.grad_cam(network, images, [3] * len(images), layer=layer),
+    "predict": lambda network, images, layer: network.predict(images),
+    "survey": lambda network, images, layer: network.survey(images, lambda a: a.sum((1,)), [layer])[0][layer].numpy(),
+    "gradient of the image": lambda network, images, layer: _saliency(network, images),
+}
+# These look at the weights alone: no pictures, so no batch.
+WEIGHTS_ONLY = {"filters": lambda network, images, layer: cw.filters(network, _convolution(network))}
+EVERY = METHODS | WEIGHTS_ONLY
+
+
+def _saliency(network, images):
+    trace = network.trace(images, wrt="image")
+    return trace.gradient(cw.class_score(1)(trace), "image").numpy()
+
+
+def _convolution(network):
+    return next(layer.name for layer in network.layers if layer.kind == "Conv2d")
+
+
+@pytest.fixture(params=CASES.values(), ids=CASES.keys())
+def case(request):
+    return request.param
+
+
+@pytest.fixture(params=EVERY.values(), ids=EVERY.keys())
+def method(request):
+    return request.param
+
+
+@pytest.fixture(params=METHODS.values(), ids=METHODS.keys())
+def picture_method(request):
+    return request.param
+
+
+def test_a_module_in_training_mode_with_frozen_parameters_and_gradients_stays_as_it_was(method, case):
+    model, images = module_of(case).train(), pictures_for(case)
+    for index, parameter in enumerate(model.parameters()):
+        parameter.requires_grad_(index % 2 == 0)
+        parameter.grad = torch.full_like(parameter, 3.0) if index % 4 == 0 else None
+    before, pixels, version = fingerprint(model), images.clone(), images._version
+    method(network_of(case, model), images, case.layer)
+    assert fingerprint(model) == before
+    assert torch.equal(images, pixels)
+    assert images._version == version
+    assert not images.requires_grad
+
+
+def test_a_picture_in_any_layout_of_memory_is_left_as_it_was(picture_method, case):
+    plain = pictures_for(case)
+    expected = np.asarray(picture_method(network_of(case), plain, case.layer))
+    wide = torch.zeros(*plain.shape[:3], 2 * plain.shape[3])
+    wide[..., ::2] = plain
+    for images in (plain.contiguous(memory_format=torch.channels_last), wide[..., ::2], plain.clone().requires_grad_()):
+        version = images._version
+        found = np.asarray(picture_method(network_of(case), images, case.layer))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        assert images._version == version
+        assert torch.equal(images, plain)
+        assert images.grad is None
+
+
+def test_every_parameter_may_be_frozen(method, case):
+    model = module_of(case)
+    expected = np.asarray(method(network_of(case, model), pictures_for(case), case.layer))
+    model.requires_grad_(requires_grad=False)
+    np.testing.assert_array_equal(np.asarray(method(network_of(case, model), pictures_for(case), case.layer)), expected)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
+def test_the_gradient_mode_of_the_caller_changes_nothing(method, case, mode):
+    expected = np.asarray(method(network_of(case), pictures_for(case), case.layer))
+    with mode():
+        images = pictures_for(case)
+        found = np.asarray(method(network_of(case), images, case.layer))
+        assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
+        assert torch.is_grad_enabled() == (mode is torch.enable_grad)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_hooks_of_the_user_are_called_and_obeyed_and_none_of_ours_stay(picture_method, case):
+    model, calls = module_of(case), []
+    part = dict(model.named_modules())[case.layer]
+    with part.register_forward_hook(lambda module, args, output: calls.append("after") or output * 2):
+        with part.register_forward_pre_hook(lambda module, args: calls.append("before")):
+            before = fingerprint(model)
+            hooked = np.asarray(picture_method(network_of(case, model), pictures_for(case), case.layer))
+            assert fingerprint(model) == before
+            assert {"before", "after"} <= set(calls)
+    plain = np.asarray(picture_method(network_of(case, model), pictures_for(case), case.layer))
+    assert not np.allclose(hooked, plain)
+
+
+def test_an_error_within_the_forward_leaves_nothing_behind(picture_method, case):
+    model = module_of(case).train()
+    network = network_of(case, model)
+    assert network.layers
+    last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
+    expected = picture_method(network, pictures_for(case), case.layer)
+
+    def fail(module, args):
+        raise ZeroDivisionError("on purpose")
+
+    # The hook of the failing module is the user's own: it has to be there before and after.
+    with last.register_forward_pre_hook(fail):
+        before = fingerprint(model)
+        stops_before = picture_method is METHODS["activation_maps"]
+        if stops_before:
+            picture_method(network, pictures_for(case), case.layer)
+        else:
+            with pytest.raises(ZeroDivisionError, match="on purpose"):
+                picture_method(network, pictures_for(case), case.layer)
+        assert fingerprint(model) == before
+    found = picture_method(network, pictures_for(case), case.layer)
+    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+
+
+def test_a_network_that_never_runs_leaves_nothing_behind_and_says_so(case):
+    class Broken(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.inner = module_of(case)
+
+        def forward(self, x):
+            self.inner(x)
+            raise ZeroDivisionError("on purpose")
+
+    model = Broken().train()
+    before = fingerprint(model)
+    with pytest.raises(cw.ModelError, match=r"does not run on a picture of \d channels.*on purpose"):
+        _ = network_of(case, model).layers
+    assert fingerprint(model) == before
+
+
+def test_the_same_request_gives_the_same_bits(method, case):
+    torch.manual_seed(5)
+    first = np.asarray(method(network_of(case), pictures_for(case), case.layer))
+    torch.manual_seed(6)
+    np.testing.assert_array_equal(np.asarray(method(network_of(case), pictures_for(case), case.layer)), first)
+
+
+def test_a_batch_equals_a_loop(picture_method, case):
+    network, images = network_of(case), pictures_for(case, count=5)
+    together = np.asarray(picture_method(network, images, case.layer))
+    one_by_one = [np.asarray(picture_method(network, images[i : i + 1], case.layer)) for i in range(5)]
+    np.testing.assert_allclose(together, np.concatenate(one_by_one), atol=2e-6)
+
+
+def test_an_unknown_layer_is_refused_naming_those_most_like_it(case):
+    network, images = network_of(case), pictures_for(case)
+    typo = case.layer + "x"
+    for ask in (cw.activation_maps, lambda *given: cw.grad_cam(*given[:2], layer=given[2]), lambda n, _, name: cw.filters(n, name)):
+        with pytest.raises(cw.LayerError, match=rf"no layer {re.escape(repr(typo))}\. (Did you mean|It has) ") as caught:
+            ask(network, images, typo)
+        assert repr(case.layer) in str(caught.value)
+        assert isinstance(caught.value, LookupError)
+
+
+def test_a_class_that_does_not_exist_is_refused_naming_the_range(case):
+    with pytest.raises(cw.TargetError, match=rf"{CLASSES} classes, 0–{CLASSES - 1}; {CLASSES} is not one"):
+        cw.grad_cam(network_of(case), pictures_for(case), CLASSES, layer=case.layer)
+
+
+def test_threads_that_share_a_network_get_the_answers_of_one(picture_method, case):
+    network = network_of(case)
+    batches = [pictures_for(case, seed=seed) for seed in range(4)]
+    expected = [np.asarray(picture_method(network, images, case.layer)) for images in batches]
+    found: list[list] = [[] for _ in batches]
+
+    def work(index):
+        found[index] = [np.asarray(picture_method(network, batches[index], case.layer)) for _ in range(5)]
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+    for answers, right in zip(found, expected, strict=True):
+        assert len(answers) == 5
+        for answer in answers:
+            np.testing.assert_allclose(answer, right, atol=2e-6)
+
+
+def test_two_hundred_calls_leave_no_hook_tensor_or_thread(method):
+    case = CASES["BatchNorm and residual"]
+    model, images = module_of(case), pictures_for(case, count=1)
+    network = network_of(case, model)
+    for _ in range(3):
+        method(network, images, case.layer)
+    before = _census(model)
+    for _ in range(200):
+        method(network, images, case.layer)
+    assert _census(model) == before
+
+
+def _census(model):
+    gc.collect()
+    alive = [each for each in gc.get_objects() if type(each) in (torch.Tensor, nn.Parameter)]
+    return len(alive), sum(len(part._forward_hooks) for part in model.modules()), threading.active_count()
