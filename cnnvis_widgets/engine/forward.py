@@ -129,6 +129,7 @@ class Forward:
         return output
 
     def _once(self, x: Tensor) -> tuple[Any, set[str]]:
+        self._thread = threading.get_ident()
         self._calls: dict[nn.Module, int] = {}
         self._versions: dict[str, int] = {}
         self._detached = not self.leaves or "image" in self.leaves
@@ -148,6 +149,8 @@ class Forward:
 
     def _seen(self, module: nn.Module, _args: Any, output: Any) -> Any:
         """The hook: called when `module` has an output."""
+        if threading.get_ident() != self._thread:
+            return None  # somebody else runs the model meanwhile
         call = self._calls.get(module, 0)
         self._calls[module] = call + 1
         replaced = output
@@ -166,13 +169,16 @@ class Forward:
         if self.summary is not None:
             self.kept[name] = self.summary(tensor)
             return tensor
-        if name in self.leaves and not self._detached:
+        if name in self.leaves and not (self._detached and tensor.requires_grad):
             self._detached = True
             torch.set_grad_enabled(True)
             tensor = tensor.detach().requires_grad_()
         self.kept[name] = tensor
         if name in self.mutated and not (self.stop and len(self.kept) == len(self.keep)):
-            return tensor.clone()  # the copy is overwritten, the kept one is not
+            if not tensor.requires_grad:  # the model goes on with its own tensor, which others may share
+                self.kept[name] = tensor.clone()
+                return tensor
+            return tensor.clone()  # the copy is overwritten, the kept one stays in the graph
         self._versions[name] = tensor._version
         return tensor
 
@@ -200,4 +206,4 @@ def _edited(tensor: Tensor, change: Callable[[Tensor], Tensor], name: str) -> Te
         given = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
         msg = f"The edit of {name} returned {given}; the layer's output is {tuple(tensor.shape)}: return the same shape."
         raise LayerError(msg)
-    return changed
+    return changed.clone()  # what follows may overwrite it, and it may be the caller's own

@@ -170,9 +170,7 @@ def _decode_picture(opened: Callable[[], Image.Image], what: str) -> Tensor:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Turned as its EXIF tag says; of an animation, the first frame."""
-    if getattr(image, "is_animated", False):
-        image.seek(0)
+    """Turned as its EXIF tag says; of an animation, the frame it is at: the first of a file."""
     return ImageOps.exif_transpose(image)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,6 +100,7 @@ class _Watch:
         self.rows: list[tuple[int, Layer]] = []
         self.outputs: dict[str, tuple[Tensor, int]] = {}
         self.order = 0
+        self.thread = threading.get_ident()
 
     @property
     def layers(self) -> dict[str, Layer]:
@@ -122,6 +124,8 @@ class _Watch:
         return {name for name, (tensor, version) in self.outputs.items() if tensor._version != version}
 
     def _enter(self, module: nn.Module, _args: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
         block = next((call for call in reversed(self.stack) if not is_container(call.module)), None)
         call = _Call(module, block.name if block else "", self.order)
         call.name = self._unique(module, len([c for c in self.stack if c.module is module]))
@@ -138,7 +142,11 @@ class _Watch:
         return name
 
     def _leave(self, module: nn.Module, _args: Any, output: Any) -> None:
+        if threading.get_ident() != self.thread:
+            return
         call = self.stack.pop()
+        while call.module is not module:  # a call that failed, and whose error the model caught
+            call = self.stack.pop()
         number = self.calls.get(module, 0)
         self.calls[module] = number + 1
         self.taken.add(call.name)

@@ -76,9 +76,7 @@ def load(
     model = model.eval().to(memory_format=torch.channels_last)
     labels = _labels(about, options)
     output = partial(best_scores, classes=len(labels)) if _detects(builder) else None
-    if device is not None:
-        model = model.to(torch.device(device))
-    return Network(model, about.transforms() if about else None, labels, output, name=name)
+    return Network(model, about.transforms() if about else None, labels, output, device, name)
 
 
 def demo() -> Network:
@@ -105,11 +103,14 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        found = ", ".join(dict.fromkeys(re.findall(r"GLOBAL ([\w.]+)", str(error)))) or "objects that are no tensors"
+        found = ", ".join(dict.fromkeys(re.findall(r"GLOBAL ([\w.]+)", str(error))))
+        if not found:
+            msg = f"{file.name} is no weights file (neither tensors nor a pickle of them): save model.state_dict()."
+            raise WeightsError(msg) from None
         msg = f"{file.name} is a pickle that would run code ({found}); it was not opened: save model.state_dict() instead."
         raise WeightsError(msg) from None
     except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
-        msg = f"{file.name} is no readable weights file ({str(error).splitlines()[0]}): save or download it again."
+        msg = f"{file.name} is no readable weights file ({_first_line(error)}): save or download it again."
         raise WeightsError(msg) from None
     return _unwrapped(content, file.name)
 
@@ -125,6 +126,10 @@ def _unwrapped(content: Any, name: str) -> dict[str, Tensor]:
     if all(key.startswith("module.") for key in tensors):
         tensors = {key.removeprefix("module."): value for key, value in tensors.items()}
     return tensors
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).splitlines()[0]
 
 
 def _builder(name: str) -> Any:
@@ -158,7 +163,7 @@ def _entry(name: str, weights: Any, known: Any) -> WeightsEnum | None:
     if weights is None or _is_path(weights):
         return None
     if isinstance(weights, WeightsEnum):
-        weights = weights.name
+        weights = weights.name if weights in known else str(weights)
     choices = [*(entry.name for entry in known), "DEFAULT"]
     if weights not in choices:
         msg = f"{name} has no weights {weights!r}. {suggestion(str(weights), choices)} A path ends in .safetensors or .pt."
@@ -177,8 +182,8 @@ def _state_of(weights: Any, entry: WeightsEnum | None) -> dict[str, Tensor]:
             "or weights=None for random ones. cw.demo() needs no connection."
         )
         raise WeightsError(msg) from error
-    except RuntimeError as error:
-        msg = f"The download of {entry.name} is damaged ({error}): delete it from {torch.hub.get_dir()} and try again."
+    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
+        msg = f"The download of {entry.name} is damaged ({_first_line(error)}): delete it from {torch.hub.get_dir()} and try again."
         raise WeightsError(msg) from error
 
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import GradientError, LayerError, ModelError, suggestion
+from .errors import GradientError, ImageError, LayerError, ModelError, suggestion
 from .forward import Forward, evaluating, lock_of
 from .images import ImageLike, decode
 from .layers import Layer, discover
@@ -72,6 +73,7 @@ class Network:
         if isinstance(model, torch.jit.ScriptModule):
             msg = "A scripted model hides its layers: give the nn.Module it was made from."
             raise ModelError(msg)
+        _check_parameters(model)
         self.model = _on_device(model, device)
         self.name = name or type(model).__name__
         self.labels = tuple(str(label) for label in labels or ())
@@ -159,11 +161,11 @@ class Network:
             Float (N, C, H, W) in [0, 1] on the network's device, N = 1 for one picture.
         """
         if isinstance(source, (list, tuple)):
-            return torch.cat([self.read(each) for each in source])
+            return _together([self.read(each) for each in source])
         if isinstance(source, Tensor) and source.ndim == 4 and source.is_floating_point() and self._fits(source):
             return source.to(self.device)
-        if isinstance(source, Tensor) and source.ndim == 4 and len(source) > 1:
-            return torch.cat([self.read(each) for each in source])
+        if isinstance(source, (Tensor, np.ndarray)) and source.ndim == 4 and len(source) > 1:
+            return _together([self.read(each) for each in source])
         return self.preprocess.fit(decode(source)).to(self.device)
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
@@ -278,9 +280,10 @@ class Network:
     def _discovered(self, sizes: Sequence[tuple[int, int]]) -> tuple[dict[str, Layer], set[str], int | None]:
         failure: Exception | None = None
         for size in sizes:
-            gray = torch.full((1, self.preprocess.channels or 3, *size), 0.5, device=self.device)
             try:
-                layers, mutated, output = discover(self.model, self._input(gray))
+                with torch.inference_mode(mode=False):
+                    gray = torch.full((1, self.preprocess.channels or 3, *size), 0.5, device=self.device)
+                    layers, mutated, output = discover(self.model, self._input(gray))
                 logits = self.output(output)
                 return layers, mutated, logits.shape[1] if isinstance(logits, Tensor) and logits.ndim > 1 else None
             except Exception as error:  # noqa: BLE001 (any model may fail in any way; the next size may do)
@@ -408,6 +411,30 @@ def best_scores(detections: Sequence[Mapping[str, Tensor]], classes: int = 0) ->
     rows = [each["scores"].new_zeros(max([classes, 1, *found])) for each in detections]
     pairs = zip(rows, detections, strict=True)
     return torch.stack([row.scatter_reduce(0, each["labels"], each["scores"], "amax") for row, each in pairs])
+
+
+def _together(pictures: Sequence[Tensor]) -> Tensor:
+    shapes = list(dict.fromkeys("×".join(map(str, each.shape[1:])) for each in pictures))
+    if len(shapes) == 1:
+        return torch.cat(list(pictures))
+    if not pictures:
+        msg = "The list of pictures is empty: give at least one."
+    else:
+        msg = (
+            f"The pictures have different sizes ({', '.join(shapes[:3])}), and the network has none of its own: "
+            "give them one by one, or preprocess=Preprocess(size=(height, width))."
+        )
+    raise ImageError(msg)
+
+
+def _check_parameters(model: nn.Module) -> None:
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.parameter.UninitializedParameter):
+            msg = f"{name} has no shape yet, and looking must not change the model: run the lazy model on a picture first."
+            raise ModelError(msg)
+        if parameter.is_inference():
+            msg = f"{name} was made under torch.inference_mode and cannot be differentiated through: build the model outside."
+            raise ModelError(msg)
 
 
 @dataclass(frozen=True)

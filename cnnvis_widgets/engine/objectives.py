@@ -43,8 +43,10 @@ class Objective:
     logits: bool = True
 
     def __call__(self, trace: Trace) -> Tensor:
-        """The score of each picture, (N,)."""
-        return self.score(trace)
+        """The score of each picture, (N,); in the graph where the trace is, under any gradient mode of the caller."""
+        graph = bool(trace.wrt) or torch.is_grad_enabled()
+        with torch.inference_mode(mode=False), torch.set_grad_enabled(graph):
+            return self.score(trace)
 
     def __add__(self, other: Objective | float) -> Objective:
         """The sum, picture by picture."""
@@ -138,7 +140,7 @@ def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Obje
     """How far the mean activation of a layer points along a vector with one entry a channel."""
 
     def score(trace: Trace) -> Tensor:
-        maps = trace[layer]
+        maps = _channels_first(trace[layer])
         along = torch.as_tensor(vector, dtype=maps.dtype, device=maps.device)
         if along.shape != maps.shape[1:2]:
             msg = f"{layer} has {maps.shape[1]} channels and the direction {tuple(along.shape)}: give one entry each."
@@ -197,10 +199,12 @@ def questions_for(target: Target | Sequence[Target] | Tensor | None, network: Ne
     """
     if target is None:
         return [Question(top_class())]
-    if isinstance(target, Objective) or not isinstance(target, (Sequence, Tensor, np.ndarray)) or isinstance(target, str):
-        objective = as_objective(target, network)  # type: ignore[arg-type]
+    if isinstance(target, (Tensor, np.ndarray)):
+        target = target.tolist()  # one number, or a list
+    if isinstance(target, (Objective, str)) or not isinstance(target, Sequence):
+        objective = as_objective(target, network)
         return [Question(objective, (objective.name,) * count)]
-    each = [as_objective(one, network) for one in (target.tolist() if hasattr(target, "tolist") else target)]
+    each = [as_objective(one, network) for one in target]
     if not each:
         msg = "The list of targets is empty: give a class index, a label, or one for each picture."
         raise TargetError(msg)
@@ -228,15 +232,23 @@ def _of_classes(trace: Trace, scores: Tensor, target: int | str | Sequence[int] 
     scores = _per_picture(scores)
     if isinstance(target, (int, str, np.integer)):
         return scores[:, trace.network.class_index(target)]
-    index = torch.as_tensor(target, device=scores.device)
-    if index.shape != scores.shape[:1]:
-        msg = f"{len(scores)} pictures need {len(scores)} targets, one each, or a single one; {index.numel()} were given."
+    each = target.tolist() if isinstance(target, (Tensor, np.ndarray)) else target
+    if not isinstance(each, Sequence):
+        return scores[:, trace.network.class_index(each)]
+    if len(each) != len(scores):
+        msg = f"{len(scores)} pictures need {len(scores)} targets, one each, or a single one; {len(each)} were given."
         raise TargetError(msg)
-    return scores.gather(1, index.view(-1, 1).long())[:, 0]
+    indices = [trace.network.class_index(one) for one in each]
+    return scores.gather(1, torch.tensor(indices, device=scores.device)[:, None])[:, 0]
+
+
+def _channels_first(activation: Tensor) -> Tensor:
+    """Tokens (N, T, C) as (N, C, T); anything else as it is."""
+    return activation.transpose(1, 2) if activation.ndim == 3 else activation
 
 
 def _channel(trace: Trace, layer: str, index: int) -> Tensor:
-    maps = trace[layer]
+    maps = _channels_first(trace[layer])
     if maps.ndim < 2 or not -maps.shape[1] <= index < maps.shape[1]:
         count = maps.shape[1] if maps.ndim > 1 else 0
         msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."

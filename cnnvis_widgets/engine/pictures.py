@@ -24,7 +24,8 @@ def upsample(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def overlay(values: np.ndarray, image: np.ndarray, *, signed: bool = False) -> np.ndarray:
     """A field over a picture, uint8 (H, W, 3); stronger where the field is stronger. Signed fields turn it gray."""
-    field = upsample(np.nan_to_num(values), image.shape[:2])
+    values = np.nan_to_num(values, posinf=0, neginf=0)  # a caption says that they are there
+    field = upsample(values, image.shape[:2])
     if signed:
         bound = float(np.abs(values).max(initial=0)) or 1.0
         color, strength = colorize(field, -bound, bound, "polar"), np.minimum(1, 0.25 + 1.1 * np.abs(field) / bound)

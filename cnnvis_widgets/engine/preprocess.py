@@ -12,6 +12,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as F
 
 from .errors import ImageError, ModelError
+from .images import MAX_PIXELS
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow's mode L
 
@@ -71,12 +72,20 @@ class Preprocess:
         target = list(self.size)
         if self.resize is not None:
             target = _shorter_side(image.shape[-2:], self.resize)
+            if target[0] * target[1] > MAX_PIXELS:
+                msg = f"A picture of {image.shape[-2]}×{image.shape[-1]} is too thin to be fitted: crop it first."
+                raise ImageError(msg)
         if list(image.shape[-2:]) != target:
             image = F.resize(image, target, self.interpolation, antialias=True).clamp(0, 1)
         return F.center_crop(image, list(self.size)) if target != list(self.size) else image
 
     def normalize(self, images: Tensor) -> Tensor:
-        """(N, C, H, W) in [0, 1] as the network wants it; differentiable, and channels_last in memory."""
+        """(N, C, H, W) in [0, 1] as the network wants it: differentiable, channels_last, and never the tensor given.
+
+        The model, or a `normalization` of the user's own, may write into it.
+        """
+        if not self.mean:
+            images = images.clone()
         if self.normalization is not None:
             images = self.normalization(images)
         if self.mean:
@@ -111,7 +120,8 @@ def _from_compose(steps: Sequence[Any]) -> Preprocess:
         if kind == "Resize":
             pair = _pair(step.size)
             fixed = not isinstance(step.size, int) and len(step.size) == 2
-            found = replace(found, size=pair, resize=None if fixed else _single(step.size))
+            side = None if fixed else _single(step.size)
+            found = replace(found, size=pair, resize=side, interpolation=step.interpolation)
         elif kind == "CenterCrop":
             found = replace(found, size=_pair(step.size))
         elif kind == "Grayscale":

@@ -30,10 +30,16 @@ class Span:
         start = self.start + (reach / 2 - padding) * self.jump
         return Span(self.size + reach * self.jump, self.jump * stride, start)
 
-    def scaled(self, factor: float) -> Span:
-        """After resampling by `factor` (bilinear: one neighbor more on each side)."""
+    def spread(self, kernel: int, stride: int, padding: int, dilation: int) -> Span:
+        """After a transposed convolution: the union over the phases that its outputs have within a stride."""
+        reach = (kernel - 1) * dilation
+        jump = self.jump / stride
+        return Span(self.size + reach * jump, jump, self.start + (padding - reach / 2) * jump)
+
+    def scaled(self, factor: float, neighbors: int) -> Span:
+        """After resampling by `factor` from so many neighbors on each side (1: bilinear, 2: bicubic)."""
         jump = self.jump / factor
-        return Span(self.size + 2 * self.jump, jump, self.start + (jump - self.jump) / 2)
+        return Span(self.size + 2 * neighbors * self.jump, jump, self.start + (jump - self.jump) / 2)
 
     def union(self, other: Span) -> Span | None:
         """Seen by either; None where the two do not share a grid."""
@@ -152,8 +158,9 @@ def _convolution(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor
     if weight.ndim != 4:
         return None
     if transposed:
-        factors = [out.shape[axis] / args[0].shape[axis] for axis in (2, 3)]
-        return ReceptiveField(field.rows.scaled(factors[0]), field.columns.scaled(factors[1]))
+        kernel, stride, padding, dilation = weight.shape[2:], _two(stride, 1), _two(padding, 0), _two(dilation, 1)
+        rows = field.rows.spread(kernel[0], stride[0], padding[0], dilation[0])
+        return ReceptiveField(rows, field.columns.spread(kernel[1], stride[1], padding[1], dilation[1]))
     return _windowed(field, weight.shape[2:], stride, padding, dilation)
 
 
@@ -169,9 +176,12 @@ def _adaptive(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -
     return field if args[0].shape[2:] == out.shape[2:] else None
 
 
-def _resample(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> ReceptiveField:
-    factors = [out.shape[axis] / args[0].shape[axis] for axis in (2, 3)]
-    return ReceptiveField(field.rows.scaled(factors[0]), field.columns.scaled(factors[1]))
+def _resample(neighbors: int) -> _Rule:
+    def rule(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> ReceptiveField:
+        factors = [out.shape[axis] / args[0].shape[axis] for axis in (2, 3)]
+        return ReceptiveField(field.rows.scaled(factors[0], neighbors), field.columns.scaled(factors[1], neighbors))
+
+    return rule
 
 
 def _sees_everything(*_: Any) -> None:
@@ -188,6 +198,8 @@ def _cropped(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) ->
     axis, start, step = _get(args, 1) or 0, _get(args, 2) or 0, _get(args, 4) or 1
     if axis not in (2, 3, -1, -2):
         return field
+    if start < 0:
+        start = max(0, start + args[0].shape[axis])
     span = field.rows if axis in (2, -2) else field.columns
     moved = Span(span.size, span.jump * step, span.start + span.jump * start)
     return ReceptiveField(moved, field.columns) if axis in (2, -2) else ReceptiveField(field.rows, moved)
@@ -200,20 +212,29 @@ def _padded(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> 
 
 
 _Rule = Callable[[ReceptiveField, Sequence[Any], dict[str, Any], Tensor], ReceptiveField | None]
-_VIEWS = ("view", "_unsafe_view", "reshape", "clone", "_to_copy", "contiguous", "alias", "detach", "expand", "permute")
+def _turned(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> ReceptiveField | None:
+    """Axes exchanged or reversed: the grid stays if rows and columns are not among them."""
+    axes = args[1] if isinstance(args[1], (tuple, list)) else args[1:3]
+    moved = [axis % out.ndim for axis in axes]
+    if len(moved) == out.ndim:  # a permutation
+        return field if moved[-2:] == [out.ndim - 2, out.ndim - 1] else None
+    return None if {out.ndim - 2, out.ndim - 1} & set(moved) else field
+
+
+_VIEWS = ("view", "_unsafe_view", "reshape", "clone", "_to_copy", "contiguous", "alias", "detach", "expand")
 _RULES: dict[str, _Rule] = {
     "convolution": _convolution,
-    "mkldnn_convolution": _convolution,
     "max_pool2d_with_indices": _max_pool,
     "max_pool2d": _max_pool,
     "avg_pool2d": _pool,
     "_adaptive_avg_pool2d": _adaptive,
     "adaptive_max_pool2d": _adaptive,
-    "upsample_bilinear2d": _resample,
-    "upsample_nearest2d": _resample,
-    "upsample_bicubic2d": _resample,
+    "upsample_bilinear2d": _resample(1),
+    "upsample_nearest2d": _resample(1),
+    "upsample_bicubic2d": _resample(2),
     "slice": _cropped,
-    "constant_pad_nd": _padded,
+    **dict.fromkeys(("constant_pad_nd", "reflection_pad2d", "replication_pad2d"), _padded),
+    **dict.fromkeys(("permute", "transpose", "flip"), _turned),
     "mean": _sees_everything,
     "sum": _sees_everything,
     "amax": _sees_everything,

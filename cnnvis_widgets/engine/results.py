@@ -136,7 +136,7 @@ class Gallery:
     def display(self, index: int = 0, unit: int = 0) -> np.ndarray:
         """One picture in color, uint8 (h, w, 3): signed values about 0, others from 0 to their maximum."""
         if self.rgb:
-            tile = np.moveaxis(self.values[:, unit], 0, -1)
+            tile = np.nan_to_num(np.moveaxis(self.values[:, unit], 0, -1), posinf=0, neginf=0)
             bound = float(np.abs(tile).max()) or 1.0
             return ((tile / bound / 2 + 0.5) * 255).round().astype(np.uint8)
         return _in_color(self.values[index, unit])
@@ -213,8 +213,8 @@ class Predictions:
 
 def why_empty(values: np.ndarray) -> str:
     """Why a map shows nothing in its positive part; "" if it shows something."""
-    if np.isnan(values).any():
-        return "The map holds NaN: the network's weights or activations are not finite numbers."
+    if not np.isfinite(values).all():
+        return "The map holds NaN or infinite values: the network's weights or activations are not finite numbers."
     if values.size == 1:
         return "The layer has one position only, so its map over the picture would be one flat color."
     if not values.any():
@@ -232,7 +232,8 @@ def _softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def _in_color(values: np.ndarray) -> np.ndarray:
-    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    finite = values[np.isfinite(values)]
+    low, high = float(finite.min(initial=0)), float(finite.max(initial=0))
     if low < 0:
         bound = max(-low, high)
         return colorize(values, -bound, bound, "polar")

@@ -54,11 +54,17 @@ class Steps(Generic[Result]):
         return self._total
 
     def result(self) -> Result:
-        """Run to the end and return the last result."""
+        """Run to the end and return the last result.
+
+        Raises
+        ------
+        RuntimeError
+            If the work was closed, or failed, before its last step.
+        """
         for _ in self:
             pass
-        if self._last is None:
-            msg = "The work was closed before its first step, so there is no result: start it again."
+        if self._last is None or self._last.done < self._last.total:
+            msg = "The work was closed before its last step, so there is no result: start it again."
             raise RuntimeError(msg)
         return self._last.result
 

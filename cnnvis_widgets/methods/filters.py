@@ -48,8 +48,15 @@ def filters(network: Network, layer: str) -> Gallery:
         msg = f"{layer} is a {type(module).__name__}, which has no filters. {advice}"
         raise LayerError(msg)
     weight = module.weight.detach().float().cpu().numpy()
-    values = weight if isinstance(module, nn.ConvTranspose2d) else weight.swapaxes(0, 1)
+    values = _from_output(weight, module.groups) if isinstance(module, nn.ConvTranspose2d) else weight.swapaxes(0, 1)
     addresses = tuple(f"{layer}:{index}" for index in range(values.shape[1]))
-    first = next(each.name for each in network.layers if isinstance(each.address.module, nn.Conv2d)) == layer
-    rgb = first and values.shape[0] == 3 and network.preprocess.channels == 3
+    first = next((each for each in network.layers if isinstance(each.address.module, (nn.Conv2d, nn.ConvTranspose2d))), None)
+    rgb = first is not None and first.name == layer and values.shape[0] == 3 and network.preprocess.channels == 3
     return Gallery(np.ascontiguousarray(values), addresses, f"filters of {layer}", rgb=rgb)
+
+
+def _from_output(weight: np.ndarray, groups: int) -> np.ndarray:
+    """Weights (I, K / groups, h, w) of a transposed convolution as (I / groups, K, h, w)."""
+    inputs, outputs, *size = weight.shape
+    split = weight.reshape(groups, inputs // groups, outputs, *size)
+    return split.swapaxes(0, 1).reshape(inputs // groups, groups * outputs, *size)

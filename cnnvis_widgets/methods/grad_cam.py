@@ -110,8 +110,8 @@ def _weighted_sum(activation: Tensor, gradient: Tensor) -> Tensor:
 def _spatial(network: Network, name: str) -> str:
     layer = network.layer(name)
     if len(layer.shape) != 3:
-        spatial = [each.name for each in network.layers if each.spatial]
         tokens = " Token layers need reshaping to a grid first." if len(layer.shape) == 2 else ""
-        msg = f"{name} gives {layer.shape} for a picture, without spatial axes.{tokens} Try {network.last_spatial_layer!r}."
-        raise LayerError(msg if spatial else msg.split(" Try")[0])
+        advice = f" Try {network.last_spatial_layer!r}." if any(each.spatial for each in network.layers) else ""
+        msg = f"{name} gives {layer.shape} for a picture, without spatial axes.{tokens}{advice}"
+        raise LayerError(msg)
     return name

@@ -58,17 +58,17 @@ class LayerExplorer(Viewer):
         super().__init__(network, image, **options)
 
     def _work(self) -> Iterator[Update]:
-        started = perf_counter()
         image, layer, channel = self.image, self.layer, self.channel
-        values = self._values(image, layer)
         changes: dict[str, Any] = {}
+        started = perf_counter()
+        values = self._values(image, layer)
         if (self.maps.get("image"), self.maps.get("layer")) != (image, layer):
+            milliseconds = (perf_counter() - started) * 1000
+            changes["message"] = f"{layer}: {len(values)} maps of {self.pictures[image]['name']} in {milliseconds:.0f} ms"
             changes["maps"] = packed(values, image, layer)
         shown = self._channel(values, layer, channel)
         changes["unit"] = _unit(values, image, layer, shown)
         surveyed = self.activity.get("image") == image
-        milliseconds = (perf_counter() - started) * 1000
-        changes["message"] = f"{layer}: {len(values)} maps of {self.pictures[image]['name']} in {milliseconds:.0f} ms"
         yield Update(changes, None if surveyed else 0.5, {"channel": (channel, shown)})
         if not surveyed:
             yield Update(self._survey(image))

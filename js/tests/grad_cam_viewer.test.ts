@@ -98,6 +98,16 @@ test("x swaps, m shows signs, brackets change the opacity, Esc goes back to one"
   expect(press(view.find(".cnn"), "Escape").defaultPrevented).toBe(false);
 });
 
+test("choosing leaves the rows of the list as they are, so that a second click finds the same one", async () => {
+  const view = run(widget, camState());
+  await settle();
+  const before = rows(view);
+  for (const row of [...before, ...before]) { row.querySelector<HTMLElement>("[data-letter=A]")!.click(); await settle(); }
+  expect(rows(view)).toEqual(before);
+  expect(rows(view).every((row, k) => row === before[k])).toBe(true);
+  expect(view.model.get("target")).toBe(0);
+});
+
 test("letters typed into the search stay there", async () => {
   const view = run(widget, camState());
   await settle();
@@ -123,11 +133,13 @@ test("a layer with one position leads to the nearest that has more", async () =>
 });
 
 test.each([
-  ["one position only", [0, 0, 0, 0], "position"],
-  ["no positive value", [-1, -1, -1, -2], "positive"],
-  ["constant", [1, 1, 1, 1], "constant"],
-  ["zero gradient", [0, 0, 0, 0], "gradient"],
-  ["NaN", [NaN, NaN, NaN, NaN], "nan"],
+  ["The layer has one position only, so its map would be one flat color.", [1, 0, 0, 0], "position"],
+  ["No position speaks for it: every value is negative or zero.", [-1, -1, -1, -2], "positive"],
+  ["Every position has the same value: the map says nothing about where.", [1, 1, 1, 1], "constant"],
+  ["Every value is zero: the gradient is zero.", [0, 0, 0, 0], "gradient"],
+  ["The map holds NaN or infinite values.", [NaN, 1, 2, 3], "nan"],
+  ["", [Infinity, 1, 2, 3], "nan"],
+  ["For some other reason.", [-1, 0, 1, 2], "constant"],
   ["", [0, 0, 0, 0], "gradient"],
   ["", [2, 2, 2, 2], "constant"],
   ["", [NaN, NaN, NaN, NaN], "nan"],
@@ -159,6 +171,9 @@ test("a saved page offers only the classes that were saved", async () => {
   expect(rows(view).map((row) => row.getAttribute("aria-disabled"))).toEqual([null, "true", "true"]);
   expect(reads(view)).toEqual(["50 % of 2 × 2 positions speak for it"]);
   rows(view)[1].click();
+  rows(view)[0].focus();
+  press(rows(view)[0], "ArrowDown");
+  press(document.activeElement!, "a");
   expect(view.model.get("target")).toBe(1);
   expect(view.model.sent).toEqual([]);
 });

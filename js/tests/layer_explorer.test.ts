@@ -166,6 +166,20 @@ test("an answer in time means a kernel, until a later question goes unanswered",
   expect(view.find(".cnn").dataset.state).toBe("offline");
 });
 
+test("a layer that no kernel computes leaves the last maps to look at", async () => {
+  vi.useFakeTimers();
+  const view = run(widget, explorerState({ channel: 0 }));
+  view.model.emit("msg:custom", { type: "alive" }, []);
+  press(view.find(".cnn"), "o");
+  await vi.advanceTimersByTimeAsync(3200);
+  expect(view.find(".cnn").dataset.state).toBe("offline");
+  expect(shownLayer(view)).toBe("conv1");
+  expect(view.find(".cnn-how").textContent).toContain("older");
+  tiles(view)[1].click();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(view.find(".cnn-address").textContent).toBe("conv1:1");
+});
+
 test("keys typed into a field stay in the field", async () => {
   const view = run(widget, explorerState());
   await settle();
@@ -207,6 +221,18 @@ test("the filter keeps only the channels named, and says so when there is none",
   expect(view.find(".cnn-maps-place h3").textContent).toBe("No channel matches");
   view.find(".cnn-maps-place .cnn-btn").click();
   expect(tiles(view)).toHaveLength(3);
+});
+
+test("the color map is a trait, so Python and other views follow", async () => {
+  const view = run(widget, explorerState());
+  await settle();
+  const choice = view.find<HTMLSelectElement>("[aria-label='Color map']");
+  choice.value = "gray";
+  choice.dispatchEvent(new Event("change"));
+  expect(view.model.get("colormap")).toBe("gray");
+  view.model.set("colormap", "viridis");
+  await settle();
+  expect(choice.value).toBe("viridis");
 });
 
 test("exact values replace those of the tile when they come", async () => {

@@ -13,11 +13,11 @@ test("containers are dissolved: their parts stand where they stood", () => {
 test("containers in containers are dissolved, and one inside a block gives its parts to the block", () => {
   const deep = [
     layer("a", { container: true }), layer("a.b", { container: true, parent: "a" }), layer("a.b.c", { kind: "Block", parent: "a.b" }),
-    layer("a.b.c.d", { container: true, parent: "a.b.c" }), layer("a.b.c.d.0", { parent: "a.b.c.d" }),
+    layer("a.b.c.d", { container: true, parent: "a.b.c" }), layer("a.b.c.d.e", { container: true, parent: "a.b.c.d" }), layer("a.b.c.d.e.0", { parent: "a.b.c.d.e" }),
   ];
   const rows = fold(deep);
   expect(names(rows)).toEqual(["a.b.c"]);
-  expect(rows[0].parts[0]).toMatchObject({ label: "d.0", depth: 1 });
+  expect(rows[0].parts[0]).toMatchObject({ label: "d.e.0", depth: 1 });
 });
 
 test("repeats are rows of their own and carry the name without the block's", () => {

@@ -59,6 +59,13 @@ test("NaN channels come last however the rest is sorted, but keep their number",
   expect(rank(some, 1)).toBe(2);
 });
 
+test("infinite maps are no measure for the others", () => {
+  const some = readMaps({ ...maps(0, "a"), hi: floats(10, Infinity, NaN) });
+  expect([0, 1, 2].map((c) => broken(some, c))).toEqual([false, true, true]);
+  expect(paintSheet(some, "layer", lookup("tide"))[3]).toBe(lookup("tide")[255]);
+  expect(ordered(some, "max", all)[0]).toBe(0);
+});
+
 test("the most similar maps leave out the map itself and silent ones", () => {
   expect(mostSimilar(readMaps({ ...maps(0, "a"), lo: floats(0, 0, 0), hi: floats(10, 0, 2), data: bytes(0, 51, 102, 255, 0, 0, 0, 0, 1, 2, 3, 4) }), 0)).toEqual([2]);
 });

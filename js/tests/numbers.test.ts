@@ -34,6 +34,10 @@ test("ticks of a range about zero hold zero in the middle", () => {
   expect(list[0].text.startsWith("−")).toBe(true);
 });
 
+test("no tick lies outside of the range", () => {
+  expect(ticks(7, 93, 4).map((tick) => tick.text)).toEqual(["20", "40", "60", "80"]);
+});
+
 test("a range without extent has no ticks", () => {
   expect(ticks(3, 3)).toEqual([]);
   expect(ticks(0, NaN)).toEqual([]);

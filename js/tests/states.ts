@@ -1,13 +1,13 @@
 /** Small states of the widgets, and a way to run one. */
 
 import { PlainModel } from "../src/kit/plain_model";
-import type { Heatmap, Layer, MapsReply, Picture } from "../src/traits";
+import type { HeatmapInfo, LayerInfo, Maps as MapsReply, Picture } from "../src/traits";
 
 export const floats = (...values: number[]) => new DataView(Float32Array.from(values).buffer);
 export const ints = (...values: number[]) => new DataView(Int32Array.from(values).buffer);
 export const bytes = (...values: number[]) => new DataView(Uint8Array.from(values).buffer);
 
-export function layer(name: string, more: Partial<Layer> = {}): Layer {
+export function layer(name: string, more: Partial<LayerInfo> = {}): LayerInfo {
   return { name, kind: "Conv2d", channels: 3, height: 2, width: 2, parent: "", container: false, field: [3, 2, 1.5], ...more };
 }
 
@@ -23,7 +23,7 @@ export function maps(image: number, name: string): MapsReply {
   };
 }
 
-export function heatmap(image: number, name: string, target: number, values = [-1, 0, 1, 2], why = ""): Heatmap {
+export function heatmap(image: number, name: string, target: number, values = [-1, 0, 1, 2], why = ""): HeatmapInfo {
   return { image, layer: name, target, height: 2, width: 2, data: floats(...values), why };
 }
 
@@ -32,7 +32,7 @@ const COMMON = {
   pictures: [picture("cat.jpg"), picture("dog.jpg")], labels: ["cat", "dog", "owl"], image: 0, layer: "conv1", channel: -1, target: -1, archive: {},
 };
 
-export const explorerState = (more: object = {}) => ({ ...COMMON, maps: maps(0, "conv1"), unit: {}, activity: {}, ...more });
+export const explorerState = (more: object = {}) => ({ ...COMMON, colormap: "tide", maps: maps(0, "conv1"), unit: {}, activity: {}, ...more });
 
 export const camState = (more: object = {}) => ({
   ...COMMON, target: 1, compare: -1, signed: false, opacity: 0.8, colormap: "tide", same_scale: false, heatmaps: [heatmap(0, "conv1", 1)], ...more,

@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 PICTURES = REPOSITORY / "pictures" / "failed"
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:

@@ -22,18 +22,19 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import nbformat
 import zmq
 from jupyter_client.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, Playwright, Request
 
 Theme = Literal["light", "dark"]
+Cells: TypeAlias = "Iterable[str] | nbformat.NotebookNode"
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BROWSER_FLAGS = (
@@ -54,6 +55,14 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},
     "docmanager-extension/plugin": {"autosave": False},
 }
+KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+# Where the cells stand in the window.
+ALL_CELLS = """() => {
+    const notebook = document.querySelector(".jp-Notebook").getBoundingClientRect();
+    const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")];
+    const bottoms = cells.map((cell) => cell.getBoundingClientRect().bottom);
+    return { x: notebook.x, y: notebook.y, width: notebook.width, height: Math.max(...bottoms) - notebook.y + 10 };
+}"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 SERVER_SECONDS = 120
 KERNEL_SECONDS = 120
@@ -262,20 +271,19 @@ class Notebook:
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         self.unfold()
-        (of or self.page.locator(".jp-Notebook")).screenshot(path=path)
+        if of is None:
+            self.page.screenshot(path=path, clip=self.page.evaluate(ALL_CELLS))
+        else:
+            of.screenshot(path=path)
         return path
 
     def unfold(self) -> None:
         """Make the window so tall that no cell is out of sight."""
         for _ in range(3):  # a taller window may let a widget grow
-            needed = self.page.evaluate(
-                """() => {
-                    const cells = [...document.querySelectorAll(".jp-Notebook .jp-Cell")];
-                    return Math.ceil(cells.reduce((sum, cell) => sum + cell.getBoundingClientRect().height, 0));
-                }"""
-            )
+            # The notebook can be scrolled past its end, and stays so when the window grows.
+            self.page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
             size = self.page.viewport_size
-            height = min(needed + ROOM_ABOVE_AND_BELOW, 16_000)
+            height = min(int(self.page.evaluate(ALL_CELLS)["height"]) + ROOM_ABOVE_AND_BELOW, 16_000)
             if size is None or size["height"] >= height:
                 return
             self.page.set_viewport_size({"width": size["width"], "height": height})
@@ -370,7 +378,7 @@ class Lab:
 
     def run(
         self,
-        cells: Sequence[str],
+        cells: Cells,
         *,
         theme: Theme = "light",
         width: int = 1100,
@@ -381,6 +389,7 @@ class Lab:
     ) -> Notebook:
         """Open a new notebook with these code cells, run all, and wait until its widgets have settled.
 
+        ``cells`` may also be a whole notebook, as `notebook_of` reads it.
         ``width`` and ``height`` are those of the browser's window in CSS pixels; ``context`` goes to
         Playwright's ``new_context`` (``reduced_motion="reduce"``, ``device_scale_factor=2``, …).
         """
@@ -390,7 +399,7 @@ class Lab:
 
     def open(
         self,
-        cells: Iterable[str],
+        cells: Cells,
         *,
         theme: Theme = "light",
         width: int = 1100,
@@ -400,11 +409,7 @@ class Lab:
     ) -> Notebook:
         """Open a new notebook with these code cells; its kernel is there, nothing has run."""
         file = f"{name}-{secrets.token_hex(4)}.ipynb"
-        document = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(cell) for cell in cells],
-            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}},
-        )
-        nbformat.write(document, self.server.root / file)
+        nbformat.write(fresh(cells), self.server.root / file)
         page = self.browser.new_context(viewport={"width": width, "height": height}, **context).new_page()
         page.set_default_timeout(30_000)
         notebook = Notebook(self.server, page, file)
@@ -450,9 +455,18 @@ class Lab:
             self.opened.pop().close()
 
 
-def cells_of(path: Path) -> list[str]:
-    """Code cells of a notebook, or of a Python file whose cells begin with ``# %%``."""
+def fresh(cells: Cells) -> nbformat.NotebookNode:
+    """Return a new notebook with these cells, of which none has run."""
+    contents = cells.cells if isinstance(cells, nbformat.NotebookNode) else map(nbformat.v4.new_code_cell, cells)
+    document = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
+    for cell in contents:
+        new = nbformat.v4.new_code_cell if cell.cell_type == "code" else nbformat.v4.new_markdown_cell
+        document.cells.append(new(cell.source))
+    return document
+
+
+def notebook_of(path: Path) -> nbformat.NotebookNode:
+    """Read a notebook, or a Python file whose cells begin with ``# %%``."""
     if path.suffix == ".ipynb":
-        document = nbformat.read(path, as_version=4)
-        return [cell.source for cell in document.cells if cell.cell_type == "code"]
-    return [cell for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.MULTILINE) if cell.strip()]
+        return nbformat.read(path, as_version=4)
+    return fresh([cell for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.MULTILINE) if cell.strip()])

@@ -15,13 +15,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lab import REPOSITORY, Lab, Server, Theme, cells_of, launch
+from lab import REPOSITORY, Lab, Server, Theme, launch, notebook_of
 from playwright.sync_api import sync_playwright
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from lab import Notebook
+    from lab import Cells, Notebook
 
 
 FAILURES = ("application/vnd.jupyter.error", "application/vnd.jupyter.stderr")
@@ -62,10 +62,10 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def subjects(chosen: argparse.Namespace) -> Iterator[tuple[str, list[str], Path]]:
+def subjects(chosen: argparse.Namespace) -> Iterator[tuple[str, Cells, Path]]:
     """What there is to look at: a name, its cells and the folder beside it."""
     for file in chosen.files:
-        yield file.stem, cells_of(file), file.resolve().parent
+        yield file.stem, notebook_of(file), file.resolve().parent
     if chosen.cell:
         yield "cells", chosen.cell, Path.cwd()
 

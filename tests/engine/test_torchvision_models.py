@@ -10,6 +10,7 @@ import torch
 import torchvision
 from cnnvis_widgets import Network, Preprocess
 from methods.nets import fingerprint, watched
+from torchvision.models.feature_extraction import get_graph_node_names
 
 LARGEST = 100_000_000  # parameters
 _MOVING = {"torchvision.models.video": "takes a film", "torchvision.models.optical_flow": "takes two pictures"}
@@ -103,7 +104,7 @@ def _part(layer) -> str:
 
 def test_the_repeats_of_a_reused_relu_are_named_as_torchvision_names_its_graph_nodes():
     model = torchvision.models.resnet18(weights=None).eval()
-    _, nodes = torchvision.models.feature_extraction.get_graph_node_names(model)
+    _, nodes = get_graph_node_names(model)
     names = [layer.name for layer in Network(model, Preprocess(channels=3, size=(32, 32))).layers]
     assert "layer1.0.relu_1" in names
     modules = {name for name, _ in model.named_modules()}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 CLASSES = 5
+torch.set_num_threads(1)  # networks this small gain nothing from several, and the tests run side by side
 
 
 class FunctionalReLU(nn.Module):
@@ -206,8 +207,8 @@ def fingerprint(model: nn.Module) -> dict[str, Any]:
     }
 
 
-def _checksum(value: Tensor) -> tuple[int, ...]:
+def _checksum(value: Tensor) -> tuple[object, ...]:
     """Of the bits, so that NaN equals itself."""
     raw = value.detach().contiguous().reshape(-1).view(torch.uint8)
-    whole = raw[: len(raw) // 4 * 4].view(torch.int32).to(torch.int64)
-    return int(whole.sum()), int((whole * 31 + 7).bitwise_xor(whole >> 3).sum()), int(raw[len(raw) // 4 * 4 :].sum())
+    words = raw[: len(raw) // 4 * 4].view(torch.int32)
+    return int(words.sum(dtype=torch.int64)), int(words[::2].sum(dtype=torch.int64)), raw[len(raw) // 4 * 4 :].tolist()

@@ -88,9 +88,10 @@ def test_every_parameter_may_be_frozen(method, case):
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode, torch.enable_grad])
 def test_the_gradient_mode_of_the_caller_changes_nothing(method, case, mode):
     expected = np.asarray(method(network_of(case), pictures_for(case), case.layer))
+    network = network_of(case)
     with mode():
         images = pictures_for(case)
-        found = np.asarray(method(network_of(case), images, case.layer))
+        found = np.asarray(method(network, images, case.layer))
         assert torch.is_inference_mode_enabled() == (mode is torch.inference_mode)
         assert torch.is_grad_enabled() == (mode is torch.enable_grad)
     np.testing.assert_array_equal(found, expected)

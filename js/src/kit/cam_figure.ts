@@ -8,6 +8,7 @@ import type { Cam } from "./heatmap_store";
 import { legend } from "./legend";
 import { extent, number, percent } from "./numbers";
 import { cellAt, paintSmooth, spread } from "./pixels";
+import { tell } from "./telling";
 import { ticks } from "./ticks";
 import { walked, type Cell } from "./unit_figure";
 
@@ -89,6 +90,7 @@ export function camFigure(point: (cell: Cell | null) => void): CamFigure {
     if (next.every((value, k) => value === painted[k])) return;
     painted = next;
     paintCam(canvas, view);
+    tell("cnn-paint-cam", { target: cam!.target });
     fill(key, legend(colors, ticks(signed ? -top : 0, top, want), `from ${number(signed ? -top : 0)} to ${number(top)}`));
   };
 

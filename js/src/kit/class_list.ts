@@ -44,6 +44,7 @@ export function classList(choose: (target: number, letter: Letter) => void, sign
   let listed: number[] = [];
   let basis: unknown[] = [];
   let at = 0;
+  const rows = new Map<number, HTMLElement>();
   const search = h("input", { class: "cnn-input", type: "search", "aria-label": "Search classes", oninput: () => { basis = []; at = 0; list.scrollTop = 0; draw(); } });
   const pinned = h("div", { class: "cnn-class-pinned", role: "rowgroup" });
   const room = h("div", { class: "cnn-class-room", role: "rowgroup" });
@@ -60,29 +61,51 @@ export function classList(choose: (target: number, letter: Letter) => void, sign
   const draw = () => {
     if (!now) return;
     const next = [now.labels, now.scores.buffer, now.scores.byteOffset, now.count, now.available, search.value];
-    if (next.some((value, k) => value !== basis[k])) listed = found(now, search.value);
+    if (next.some((value, k) => value !== basis[k])) relist(found(now, search.value));
     basis = next;
     at = Math.min(at, Math.max(0, listed.length - 1));
     room.style.height = `${listed.length * ROW}px`;
     setAttribute(grid, "aria-rowcount", listed.length);
     const top = search.value ? [] : [now.a, now.b].filter((target, k, all) => target >= 0 && all.indexOf(target) === k && listed.indexOf(target) >= NEAR);
     pinned.hidden = !top.length;
-    fill(pinned, ...top.map((target) => classRow(now!, target)));
+    const pins = [...pinned.children] as HTMLElement[];
+    if (top.join() !== pins.map((row) => row.dataset.target).join()) fill(pinned, ...top.map((target) => classRow(now!, target)));
+    top.forEach((target, k) => markRow(pinned.children[k] as HTMLElement, now!, target));
     grid.hidden = !listed.length;
     fill(none, listed.length ? null : nothing(now.count));
+    if (holdsFocus(room)) reveal(list, at * ROW, ROW, "y");
     fillRows();
   };
+  const relist = (next: number[]) => { listed = next; rows.clear(); fill(room); };
   const nothing = (count: number) => count ? message("", "No class of that name", `None of the ${count} classes contains “${search.value}”.`)
     : message("", "No classes yet", "They appear with their probabilities when there is a picture.");
   const fillRows = () => {
     if (!now) return;
     const had = holdsFocus(room);
-    const [from, to] = [Math.max(0, Math.floor(list.scrollTop / ROW) - 3), Math.ceil((list.scrollTop + (list.clientHeight || 400)) / ROW) + 3];
-    const kept = [...new Set([...Array(Math.max(0, Math.min(listed.length, to) - from)).keys()].map((k) => k + from).concat(listed.length ? [at] : []))].sort((x, y) => x - y);
-    fill(room, ...kept.map((k) => placed(classRow(now!, listed[k]), k, k === at)));
+    const kept = inView();
+    for (const [k, row] of rows) if (!kept.includes(k) || Number(row.dataset.target) !== listed[k]) { row.remove(); rows.delete(k); }
+    for (const k of kept) {
+      if (!rows.has(k)) add(k);
+      markRow(rows.get(k)!, now, listed[k]);
+      rows.get(k)!.tabIndex = k === at ? 0 : -1;
+    }
     if (had) rowAt(at)?.focus({ preventScroll: true });
   };
-  const rowAt = (k: number) => room.querySelector<HTMLElement>(`[aria-rowindex="${k + 1}"]`);
+  /** Rows in view, a few more, and always that of the tab stop. */
+  const inView = () => {
+    const from = Math.max(0, Math.floor(list.scrollTop / ROW) - 3);
+    const to = Math.min(listed.length, Math.ceil((list.scrollTop + (list.clientHeight || 400)) / ROW) + 3);
+    const seen = Array.from({ length: Math.max(0, to - from) }, (_, k) => from + k);
+    return seen.includes(at) || !listed.length ? seen : [...seen, at];
+  };
+  const add = (k: number) => {
+    const row = classRow(now!, listed[k]);
+    row.style.top = `${k * ROW}px`;
+    row.setAttribute("aria-rowindex", String(k + 1));
+    room.insertBefore(row, rows.get(Math.min(...[...rows.keys()].filter((other) => other > k))) ?? null);
+    rows.set(k, row);
+  };
+  const rowAt = (k: number) => rows.get(k);
   const moveTo = (k: number) => {
     at = Math.max(0, Math.min(listed.length - 1, k));
     reveal(list, at * ROW, ROW, "y");
@@ -123,27 +146,28 @@ export function classList(choose: (target: number, letter: Letter) => void, sign
   return { element, show };
 }
 
-function placed(row: HTMLElement, k: number, stop: boolean): HTMLElement {
-  row.style.top = `${k * ROW}px`;
-  row.tabIndex = stop ? 0 : -1;
-  row.setAttribute("aria-rowindex", String(k + 1));
-  return row;
-}
-
-function classRow({ labels, scores, a, b, available }: ClassView, target: number): HTMLElement {
+function classRow({ labels, scores, available }: ClassView, target: number): HTMLElement {
   const name = className(labels, target);
   const share = scores[target];
-  const told = share === undefined ? name : `${name}, ${percent(share)}`;
-  return h("div", {
-    class: "cnn-class", role: "row", "data-target": target, "aria-selected": target === a || target === b,
-    "aria-label": told + (target === a ? ", shown as A" : "") + (target === b ? ", shown as B" : ""), "aria-disabled": available(target) ? null : "true",
-  },
+  const able = available(target);
+  return h("div", { class: "cnn-class", role: "row", "data-target": target, "aria-disabled": able ? null : "true" },
     h("span", { role: "gridcell", class: "cnn-class-name cnn-clip", title: name }, name),
     h("span", { role: "gridcell", class: "cnn-num" }, share === undefined ? "" : percent(share || 1e-9)),
-    h("span", { role: "gridcell", class: "cnn-chips" }, chip("A", target === a, name, available(target)), chip("B", target === b, name, available(target))),
+    h("span", { role: "gridcell", class: "cnn-chips" }, chip("A", name, able), chip("B", name, able)),
     share === undefined ? null : probabilityBar(share));
 }
 
-function chip(letter: Letter, pressed: boolean, name: string, able: boolean): HTMLElement {
-  return h("button", { type: "button", tabindex: -1, "data-letter": letter, "aria-pressed": pressed, "aria-label": `Show ${name} as ${letter}`, "aria-disabled": able ? null : "true" }, letter);
+function chip(letter: Letter, name: string, able: boolean): HTMLElement {
+  return h("button", { type: "button", tabindex: -1, "data-letter": letter, "aria-label": `Show ${name} as ${letter}`, "aria-disabled": able ? null : "true" }, letter);
+}
+
+/** Say in a row whether it is A, B or neither. */
+function markRow(row: HTMLElement, { labels, scores, a, b }: ClassView, target: number): void {
+  const share = scores[target];
+  const told = className(labels, target) + (share === undefined ? "" : `, ${percent(share)}`);
+  setAttribute(row, "aria-selected", target === a || target === b);
+  setAttribute(row, "aria-label", told + (target === a ? ", shown as A" : "") + (target === b ? ", shown as B" : ""));
+  const [chipA, chipB] = row.querySelectorAll("[data-letter]");
+  setAttribute(chipA, "aria-pressed", target === a);
+  setAttribute(chipB, "aria-pressed", target === b);
 }

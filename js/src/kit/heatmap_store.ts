@@ -1,6 +1,6 @@
 /** Heatmaps that have come from Python or lie in the page, by picture, layer and class. */
 
-import type { GradCAMViewerTraits, Heatmap } from "../traits";
+import type { GradCAMViewerTraits, HeatmapInfo } from "../traits";
 import { Cache } from "./cache";
 import { inflate } from "./inflate";
 import { forgetReplaced } from "./map_store";
@@ -15,6 +15,7 @@ export interface Cam {
   field: Field;
   low: number;
   high: number;
+  finite: boolean;
   why: string;
 }
 
@@ -25,19 +26,19 @@ export interface HeatmapStore {
 
 export const camKey = (image: number, layer: string, target: number) => `${image}|${layer}|${target}`;
 
-export function readHeatmap({ image, layer, target, height, width, data, why }: Heatmap, bytes: Uint8Array = uint8(data)): Cam {
+export function readHeatmap({ image, layer, target, height, width, data, why }: HeatmapInfo, bytes: Uint8Array = uint8(data)): Cam {
   const field = { data: float32(bytes), height, width };
-  return { image, layer, target, field, why: why ?? "", ...extremes(field.data) };
+  return { image, layer, target, field, why: why ?? "", finite: field.data.every(Number.isFinite), ...extremes(field.data) };
 }
 
 export function heatmapStore(model: Model<GradCAMViewerTraits>, changed: () => void, signal: AbortSignal): HeatmapStore {
   const cams = new Cache<Cam>(8e6);
   const loading = new Set<string>();
-  const entries = () => filled(model.get("archive"))?.entries as Record<string, Heatmap> | undefined;
+  const entries = () => filled(model.get("archive"))?.entries as Record<string, HeatmapInfo> | undefined;
   const keep = (cam: Cam) => cams.set(camKey(cam.image, cam.layer, cam.target), cam, cam.field.data.byteLength + 200);
   const read = () => (model.get("heatmaps") ?? []).forEach((heatmap) => keep(readHeatmap(heatmap)));
   const forget = () => { cams.clear(); read(); };
-  const load = async (key: string, entry: Heatmap) => {
+  const load = async (key: string, entry: HeatmapInfo) => {
     if (loading.has(key)) return;
     loading.add(key);
     const bytes = await inflate(uint8(entry.data), entry.height * entry.width * 4);

@@ -1,6 +1,6 @@
 /** Layers as bars: across the flow is the number of channels, along it the resolution. */
 
-import type { Layer } from "../traits";
+import type { LayerInfo } from "../traits";
 import { h, svg } from "./dom";
 import { uint8, type Bytes } from "./ndarray";
 import { spatial } from "./layers";
@@ -11,7 +11,7 @@ export interface Proportions {
 }
 
 /** The largest of a network, to which its bars are drawn. */
-export function proportions(layers: Layer[]): Proportions {
+export function proportions(layers: LayerInfo[]): Proportions {
   return {
     channels: Math.max(1, ...layers.map((layer) => layer.channels)),
     resolution: Math.max(1, ...layers.map((layer) => Math.max(layer.height, layer.width))),
@@ -20,9 +20,9 @@ export function proportions(layers: Layer[]): Proportions {
 
 const root = (value: number, top: number, size: number) => Math.round(Math.sqrt(value / top) * size);
 
-export const across = (layer: Layer, top: Proportions, size: number) => Math.max(3, root(layer.channels, top.channels, size));
+export const across = (layer: LayerInfo, top: Proportions, size: number) => Math.max(3, root(layer.channels, top.channels, size));
 
-export const along = (layer: Layer, top: Proportions, size: number) =>
+export const along = (layer: LayerInfo, top: Proportions, size: number) =>
   spatial(layer) ? Math.max(2, root(Math.max(layer.height, layer.width), top.resolution, size)) : 1;
 
 export function bar(width: number, height: number): HTMLElement {

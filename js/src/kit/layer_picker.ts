@@ -1,6 +1,6 @@
 /** Choosing a layer: the ribbon runs down the side of a wide cell, the skyline across a narrow one. */
 
-import type { Activity, Layer } from "../traits";
+import type { Activity, LayerInfo } from "../traits";
 import { claim, select } from "./controls";
 import { fill, h, holdsFocus, reveal, setAttribute, setText } from "./dom";
 import { across, along, bar, proportions, sparkline, type Proportions } from "./layer_bars";
@@ -21,12 +21,12 @@ export interface PickerView {
 
 /** The rows of a network, folded once. */
 export interface Network {
-  layers: Layer[];
+  layers: LayerInfo[];
   rows: Row[];
   top: Proportions;
 }
 
-export function network(layers: Layer[]): Network {
+export function network(layers: LayerInfo[]): Network {
   return { layers, rows: fold(layers), top: proportions(layers) };
 }
 

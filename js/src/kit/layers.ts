@@ -1,10 +1,10 @@
 /** The layers of a network as rows folded by block. */
 
-import type { Layer } from "../traits";
+import type { LayerInfo } from "../traits";
 import { extent } from "./numbers";
 
 export interface Row {
-  layer: Layer;
+  layer: LayerInfo;
   /** Name of the row it is a part of, "" at the top. */
   parent: string;
   depth: number;
@@ -14,7 +14,7 @@ export interface Row {
 }
 
 /** Rows in execution order. Containers have none: their parts move up to where they stand. */
-export function fold(layers: Layer[]): Row[] {
+export function fold(layers: LayerInfo[]): Row[] {
   const listed = new Map(layers.map((layer) => [layer.name, layer]));
   const rows = new Map<string, Row>();
   const top: Row[] = [];
@@ -25,12 +25,12 @@ export function fold(layers: Layer[]): Row[] {
   return top;
 }
 
-function row(layer: Layer, parent: string): Row {
+function row(layer: LayerInfo, parent: string): Row {
   const label = parent && layer.name.startsWith(`${parent}.`) ? layer.name.slice(parent.length + 1) : layer.name;
   return { layer, parent, depth: 0, parts: [], label };
 }
 
-function drawnParent(layer: Layer, listed: Map<string, Layer>): string {
+function drawnParent(layer: LayerInfo, listed: Map<string, LayerInfo>): string {
   let parent = listed.get(layer.parent);
   for (let steps = 0; parent?.container && steps < listed.size; steps++) parent = listed.get(parent.parent);
   return parent && !parent.container && parent !== layer ? parent.name : "";
@@ -65,16 +65,16 @@ export function quiet(kind: string): boolean {
   return QUIET.test(kind);
 }
 
-export function spatial(layer: Layer): boolean {
+export function spatial(layer: LayerInfo): boolean {
   return layer.height > 0 && layer.width > 0;
 }
 
 /** `512 × 13 × 13`, or `1000` without spatial axes. */
-export function shape(layer: Layer): string {
+export function shape(layer: LayerInfo): string {
   return spatial(layer) ? extent(layer.channels, layer.height, layer.width) : extent(layer.channels);
 }
 
-export function spoken(layer: Layer): string {
+export function spoken(layer: LayerInfo): string {
   const size = spatial(layer) ? `${layer.channels} channels of ${layer.height} by ${layer.width}` : `${layer.channels} values`;
   return `${layer.name}, ${layer.kind}, ${size}`;
 }

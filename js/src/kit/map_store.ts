@@ -1,6 +1,6 @@
 /** Activation maps that have come from Python or lie in the page, by picture and layer. */
 
-import type { LayerExplorerTraits, MapsReply, UnitReply } from "../traits";
+import type { LayerExplorerTraits, Maps as MapsReply, Unit as UnitReply } from "../traits";
 import { Cache } from "./cache";
 import { inflate } from "./inflate";
 import { bytesOf, mapsKey, readMaps, type Maps } from "./maps";

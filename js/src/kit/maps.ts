@@ -1,6 +1,6 @@
 /** The activation maps of one layer for one picture, and their colors. */
 
-import type { MapsReply } from "../traits";
+import type { Maps as MapsReply } from "../traits";
 import { float32, int32, uint8 } from "./ndarray";
 
 export interface Maps {
@@ -38,7 +38,8 @@ export function bytesOf(maps: Maps): number {
   return maps.data.byteLength + maps.channels * 20;
 }
 
-export const broken = (maps: Maps, channel: number) => Number.isNaN(maps.lo[channel]);
+/** NaN or infinite values: nothing to draw or to sort by. */
+export const broken = (maps: Maps, channel: number) => !Number.isFinite(maps.hi[channel] - maps.lo[channel]);
 
 /** No positive value, or the same everywhere. A single value is only silent where it is zero. */
 export function silent(maps: Maps, channel: number): boolean {
@@ -53,7 +54,7 @@ export function reach(maps: Maps, channel: number): number {
 
 export function layerReach(maps: Maps): number {
   let top = 0;
-  for (let c = 0; c < maps.channels; c++) if (reach(maps, c) > top) top = reach(maps, c);
+  for (let c = 0; c < maps.channels; c++) if (!broken(maps, c) && reach(maps, c) > top) top = reach(maps, c);
   return top;
 }
 

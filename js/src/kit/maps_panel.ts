@@ -1,6 +1,6 @@
 /** The field of a layer: its maps as tiles, with what sorts, scales and filters them, and the legend. */
 
-import type { Layer } from "../traits";
+import type { LayerInfo } from "../traits";
 import { channelFilter } from "./channel_filter";
 import { diverging, lookup, type ColormapName, type Theme } from "./colormap";
 import { field, segmented, select } from "./controls";
@@ -12,14 +12,16 @@ import { message } from "./message";
 import { extent, MINUS, number } from "./numbers";
 import { blit, clear, resize } from "./pixels";
 import { ticks, type Tick } from "./ticks";
+import { tellDuration } from "./telling";
 import { tileGrid } from "./tile_grid";
 
 export interface MapsView {
   maps: Maps | null;
-  layer: Layer | null;
+  layer: LayerInfo | null;
   name: string;
   chosen: number;
   theme: Theme;
+  colors: ColormapName;
   /** Says that what is seen is of something else than what was chosen. */
   older: string;
   /** Stands where the maps would be. */
@@ -42,9 +44,18 @@ const SORTS: [SortKey, string][] = [["mean", "Mean"], ["max", "Maximum"], ["zero
 const COLORS: [string, string][] = [["tide", "Tide"], ["viridis", "Viridis"], ["gray", "Gray"]];
 const VECTOR = { width: 72, height: 16, times: 1 };
 
-export function mapsPanel(pick: (channel: number) => void, changed: () => void, more: HTMLElement, signal: AbortSignal): MapsPanel {
+export interface MapsPanelOptions {
+  pick: (channel: number) => void;
+  recolor: (name: ColormapName) => void;
+  /** Drawn anew, with other colors or in another order. */
+  changed: () => void;
+  /** Stands among the tools. */
+  more: HTMLElement;
+}
+
+export function mapsPanel({ pick, recolor, changed, more }: MapsPanelOptions, signal: AbortSignal): MapsPanel {
   let now: MapsView | null = null;
-  let [sort, scale, filter, colors]: [SortKey, Scale, string, ColormapName] = ["mean", "map", "", "tide"];
+  let [sort, scale, filter]: [SortKey, Scale, string] = ["mean", "map", ""];
   let items: number[] = [];
   let sheet: { maps: Maps; key: string; pixels: Uint32Array } | null = null;
   let drawn = "";
@@ -64,14 +75,14 @@ export function mapsPanel(pick: (channel: number) => void, changed: () => void, 
   const tools = h("div", { class: "cnn-tools" }, field("Sort", sorts.element), scaleField, h("span", { class: "cnn-field cnn-channels" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, "Channels"), search), more);
   const place = h("div", { class: "cnn-maps-place" }, grid.element);
   const readout = h("div", { class: "cnn-maps-read", role: "status" });
-  const colorChoice = select("Color map", COLORS, colors, (next) => { colors = next as ColormapName; redraw(); });
+  const colorChoice = select("Color map", COLORS, "tide", (next) => recolor(next as ColormapName));
   const key = h("div", { class: "cnn-maps-key" });
   const header = h("header", { class: "cnn-maps-head" }, h("div", { class: "cnn-maps-title" }, title, told), how, tools);
   const footer = h("footer", { class: "cnn-maps-foot" }, readout, h("div", { class: "cnn-maps-legend" }, colorChoice.element, key));
   const element = h("div", { class: "cnn-maps" }, header, place, footer);
 
   const listed = (maps: Maps) => ordered(maps, sort, channelFilter(filter, (c) => silent(maps, c)).test);
-  const mapName = () => (now?.maps?.signed ? diverging(now.theme) : colors);
+  const mapName = () => (now?.maps?.signed ? diverging(now.theme) : (now?.colors ?? "tide"));
   const effective = (): Scale => (now?.maps && alone(now.maps) ? "layer" : scale);
 
   const paint = (canvas: HTMLCanvasElement, channel: number) => {
@@ -106,7 +117,7 @@ export function mapsPanel(pick: (channel: number) => void, changed: () => void, 
     if (next === drawn && !painted) grid.choose(chosen, false);
     else grid.show({ items, chosen, width: size.width, height: size.height });
     drawn = next;
-    if (painted) performance.measure?.("cnn-paint-maps", { start: from, detail: { maps: maps!.channels } });
+    if (painted) tellDuration("cnn-paint-maps", from, { maps: maps!.channels });
   };
   const prepareSheet = (maps: Maps | null): boolean => {
     const wanted = `${mapName()}|${effective()}`;
@@ -126,7 +137,7 @@ export function mapsPanel(pick: (channel: number) => void, changed: () => void, 
     const top = layerReach(maps);
     const own: Tick[] = maps.signed ? [{ at: 0, text: `${MINUS}maximum` }, { at: 0.5, text: "0" }, { at: 1, text: "own maximum" }] : [{ at: 0, text: "0" }, { at: 1, text: "each map’s maximum" }];
     const list = effective() === "map" ? own : ticks(maps.signed ? -top : 0, top, 3);
-    colorChoice.show(maps.signed ? "polar" : colors, maps.signed ? [["polar", "Polar"]] : COLORS);
+    colorChoice.show(maps.signed ? "polar" : now!.colors, maps.signed ? [["polar", "Polar"]] : COLORS);
     fill(key, legend(mapName(), list, effective() === "map" ? "each map to its own maximum" : `from ${maps.signed ? number(-top) : 0} to ${number(top)}`));
   };
   const nothing = () => message("", "No channel matches", `Nothing in ${now!.name} fits “${filter}”. Write numbers and ranges, or dead.`, [{ label: "Show all", press: () => { search.value = filter = ""; redraw(); } }]);
@@ -138,9 +149,9 @@ export function mapsPanel(pick: (channel: number) => void, changed: () => void, 
 }
 
 const alone = (maps: Maps) => maps.full[0] * maps.full[1] <= 1;
-const wells = (layer: Layer | null) => (layer ? [...Array(layer.channels).keys()] : []);
+const wells = (layer: LayerInfo | null) => (layer ? [...Array(layer.channels).keys()] : []);
 
-function wellSize(layer: Layer | null) {
+function wellSize(layer: LayerInfo | null) {
   if (!layer || !spatial(layer) || layer.height * layer.width === 1) return VECTOR;
   const times = Math.max(1, Math.ceil(Math.max(layer.height, layer.width) / 64));
   return tileSize(Math.ceil(layer.height / times), Math.ceil(layer.width / times));
@@ -152,9 +163,11 @@ function howToRead(maps: Maps): string {
   return "Each tile is one unit: bright where it responds to the picture.";
 }
 
+const brokenWord = (maps: Maps, channel: number) => (Number.isNaN(maps.lo[channel]) ? "NaN" : "∞");
+
 function caption(maps: Maps | null, channel: number): [string, string] {
   if (!maps) return [String(channel), ""];
-  return [String(channel), broken(maps, channel) ? "NaN" : alone(maps) ? number(maps.mean[channel]) : silent(maps, channel) ? "silent" : ""];
+  return [String(channel), broken(maps, channel) ? brokenWord(maps, channel) : alone(maps) ? number(maps.mean[channel]) : silent(maps, channel) ? "silent" : ""];
 }
 
 function spoken(view: MapsView | null, channel: number): string {
@@ -164,7 +177,7 @@ function spoken(view: MapsView | null, channel: number): string {
 }
 
 function summary(maps: Maps, channel: number): string {
-  if (broken(maps, channel)) return "NaN: no numbers in this map";
+  if (broken(maps, channel)) return `${brokenWord(maps, channel)}: not all values are numbers`;
   if (alone(maps)) return `value ${number(maps.mean[channel])}`;
   const extremes = maps.signed ? `from ${number(maps.lo[channel])} to ${number(maps.hi[channel])}` : `maximum ${number(maps.hi[channel])}`;
   return `mean ${number(maps.mean[channel])}, ${extremes}${silent(maps, channel) ? ", silent" : ""}`;

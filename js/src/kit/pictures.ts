@@ -5,14 +5,25 @@ import { claim, disable, isDisabled } from "./controls";
 import { fill, h, holdsFocus, setAttribute } from "./dom";
 import { float32, uint8 } from "./ndarray";
 
-/** Object URLs of pictures, made once and given back at the end. */
+/** Object URLs of pictures, one for the same bytes however often they are sent, given back at the end. */
 export function pictureUrls(signal: AbortSignal): (picture: Picture) => string {
-  const urls = new Map<unknown, string>();
+  const urls = new Map<string, string>();
+  const keys = new WeakMap<object, string>();
   signal.addEventListener("abort", () => urls.forEach((url) => URL.revokeObjectURL(url)), { once: true });
   return ({ data }) => {
-    if (!urls.has(data)) urls.set(data, URL.createObjectURL(new Blob([uint8(data) as BlobPart], { type: mime(uint8(data)) })));
-    return urls.get(data)!;
+    const bytes = uint8(data);
+    const key = keys.get(data) ?? digest(bytes);
+    keys.set(data, key);
+    if (!urls.has(key)) urls.set(key, URL.createObjectURL(new Blob([bytes as BlobPart], { type: mime(bytes) })));
+    return urls.get(key)!;
   };
+}
+
+/** FNV-1a, and the length. */
+function digest(bytes: Uint8Array): string {
+  let hash = 0x811c9dc5;
+  for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
+  return `${bytes.length}/${hash >>> 0}`;
 }
 
 const mime = (bytes: Uint8Array) => (bytes[0] === 0x89 ? "image/png" : "image/jpeg");

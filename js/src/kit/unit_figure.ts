@@ -1,6 +1,6 @@
 /** One map over the picture it answers to, with the box its unit sees. Pointer and arrows move through its cells. */
 
-import type { Layer, Picture } from "../traits";
+import type { LayerInfo, Picture } from "../traits";
 import { claim } from "./controls";
 import { h, setAttribute } from "./dom";
 import { cellAt, paintCells, paintSmooth, spread, type Field, type PaintOptions, type Placement } from "./pixels";
@@ -15,7 +15,7 @@ export type View = "over" | "map" | "image";
 export interface FigureView {
   picture: Picture;
   url: string;
-  layer: Layer | null;
+  layer: LayerInfo | null;
   /** Rows and columns of the layer's maps, which its addresses count. */
   full: [height: number, width: number];
   /** What is drawn: the exact map, or a smaller one of it. */
@@ -80,7 +80,7 @@ export function walked(event: KeyboardEvent, { row, column }: Cell, [height, wid
 }
 
 /** Where the cells lie on the picture: at the centers of what they see, if that is known. */
-export function placement(layer: Layer | null, full: [number, number], picture: Picture): Placement {
+export function placement(layer: LayerInfo | null, full: [number, number], picture: Picture): Placement {
   if (!layer?.field) return spread({ height: full[0], width: full[1] }, picture.height, picture.width);
   const [, jump, start] = layer.field;
   return { jump: [jump, jump], start: [start, start] };
@@ -117,14 +117,14 @@ function under(event: PointerEvent, element: HTMLElement, { picture, layer, full
   return cellAt(grid, view === "map" ? spread(grid, picture.height, picture.width) : placement(layer, full, picture), y, x);
 }
 
-function locate(box: HTMLElement, dot: HTMLElement, { picture, layer, full, view }: FigureView, { row, column }: Cell): void {
+function locate(box: HTMLElement, dot: HTMLElement, { picture, layer, full, view, paint }: FigureView, { row, column }: Cell): void {
   const alone = full[0] * full[1] <= 1;
   const grid = { height: full[0], width: full[1] };
   const place = view === "map" ? spread(grid, picture.height, picture.width) : placement(layer, full, picture);
   const center = [place.start[0] + place.jump[0] * row, place.start[1] + place.jump[1] * column];
   const size = view === "map" ? place.jump : layer?.field ? [layer.field[0], layer.field[0]] : null;
-  box.hidden = alone || !size;
-  dot.hidden = alone || view === "map";
+  box.hidden = alone || !size || !(paint.high >= paint.low);
+  dot.hidden = alone || view === "map" || !(paint.high >= paint.low);
   dot.style.top = share(center[0], picture.height);
   dot.style.left = share(center[1], picture.width);
   if (!size) return;

@@ -1,6 +1,6 @@
 /** All about one chosen unit: address, large map, value under the pointer, histogram, numbers, neighbors. */
 
-import type { Layer, Picture } from "../traits";
+import type { LayerInfo, Picture } from "../traits";
 import { button, copyButton, segmented } from "./controls";
 import { fill, h, setText, type Child } from "./dom";
 import { histogram } from "./histogram";
@@ -17,7 +17,7 @@ export interface UnitView {
   /** No exact map will come: say that values are 8-bit. */
   coarse: boolean;
   similar: number[];
-  layer: Layer | null;
+  layer: LayerInfo | null;
   picture: Picture;
   url: string;
   lut: Uint32Array;
@@ -120,8 +120,8 @@ function valueAt({ maps }: UnitView, field: Field, { row, column }: Cell): numbe
 function reading(view: UnitView, field: Field, cell: Cell, atPeak: boolean): Child[] {
   const { maps, channel, layer } = view;
   const value = h("b", null, number(valueAt(view, field, cell)));
-  const sees = h("span", { class: "cnn-unit-sees" }, layer?.field ? `sees ${extent(Math.round(layer.field[0]), Math.round(layer.field[0]))} px` : "sees all");
-  if (broken(maps, channel)) return [h("b", null, "NaN"), h("span", null, "no numbers in this map")];
+  const sees = h("span", { class: "cnn-unit-sees" }, layer?.field ? `sees ${extent(Math.round(layer.field[0]), Math.round(layer.field[0]))} px` : "");
+  if (broken(maps, channel)) return [h("b", null, number(maps.hi[channel])), h("span", null, "not all values are numbers")];
   if (alone(maps)) return [value, h("span", null, "one value for the whole picture")];
   const word = silent(maps, channel) ? "silent" : atPeak ? "strongest" : "";
   return [h("span", { class: "cnn-mono" }, `@${cell.row},${cell.column}`), value, h("span", null, word), sees];

@@ -1,6 +1,6 @@
 /** Why a heatmap is empty, in words, and what to do about it. */
 
-import type { Layer } from "../traits";
+import type { LayerInfo } from "../traits";
 import type { Cam } from "./heatmap_store";
 import { shape, spatial } from "./layers";
 import { extent } from "./numbers";
@@ -14,29 +14,28 @@ export interface Empty {
 }
 
 const SIGNS: [Reason, RegExp][] = [
-  ["position", /one position|single position|no (spatial|position)|1\s*[×x]\s*1/i],
-  ["positive", /positive/i],
-  ["nan", /\bnan\b|not a number|no numbers/i],
+  ["position", /one position/i],
+  ["nan", /\bnan\b|infinite/i],
   ["gradient", /gradient/i],
-  ["constant", /constant|same everywhere|flat|uniform/i],
+  ["positive", /positive|negative/i],
+  ["constant", /constant|same/i],
 ];
 
-/** What Python says, or else what the values show. */
+/** What the values show, or else what Python says of them. */
 export function reasonOf(cam: Cam, signed: boolean): Reason | null {
-  const said = cam.why && SIGNS.find(([, sign]) => sign.test(cam.why))?.[0];
-  const reason = said || (cam.why ? "constant" : seen(cam));
+  const reason = seen(cam) ?? SIGNS.find(([, sign]) => sign.test(cam.why))?.[0] ?? (cam.why ? "constant" : null);
   return reason === "positive" && signed ? null : reason;
 }
 
-function seen({ field, low, high }: Cam): Reason | null {
+function seen({ field, low, high, finite }: Cam): Reason | null {
   if (field.height * field.width <= 1) return "position";
-  if (low > high) return "nan";
+  if (!finite) return "nan";
   if (low === 0 && high === 0) return "gradient";
   if (low === high) return "constant";
   return high <= 0 ? "positive" : null;
 }
 
-export function explain(reason: Reason, layer: Layer | null, why: string): Empty {
+export function explain(reason: Reason, layer: LayerInfo | null, why: string): Empty {
   const name = layer?.name ?? "This layer";
   const size = layer && spatial(layer) ? ` (${extent(layer.height, layer.width)})` : "";
   const known: Record<Reason, [string, string]> = {
@@ -53,18 +52,18 @@ export function explain(reason: Reason, layer: Layer | null, why: string): Empty
 const isSentence = (text: string) => text.trim().split(/\s+/).length > 5;
 
 /** The spatial layer nearest to the named one: before it, or else after it. Rows of containers do not count. */
-export function spatialNear(layers: Layer[], name: string): Layer | null {
+export function spatialNear(layers: LayerInfo[], name: string): LayerInfo | null {
   const at = Math.max(0, layers.findIndex((layer) => layer.name === name));
-  const fits = (layer: Layer) => !layer.container && layer.height * layer.width > 1;
+  const fits = (layer: LayerInfo) => !layer.container && layer.height * layer.width > 1;
   return layers.slice(0, at).reverse().find((layer) => fits(layer) && !isPart(layer, layers)) ?? layers.slice(at + 1).find(fits) ?? null;
 }
 
-function isPart(layer: Layer, layers: Layer[]): boolean {
+function isPart(layer: LayerInfo, layers: LayerInfo[]): boolean {
   const parent = layers.find((other) => other.name === layer.parent);
   return Boolean(parent && !parent.container);
 }
 
 /** `features.12 (13 × 13)` */
-export function named(layer: Layer): string {
+export function named(layer: LayerInfo): string {
   return `${layer.name} (${spatial(layer) ? extent(layer.height, layer.width) : shape(layer)})`;
 }

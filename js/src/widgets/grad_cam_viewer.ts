@@ -1,6 +1,6 @@
 /** Grad-CAM viewer: where a network looks to say one class, or two. */
 
-import type { GradCAMViewerTraits, Layer, Picture } from "../traits";
+import type { GradCAMViewerTraits, LayerInfo, Picture } from "../traits";
 import { camFigure } from "../kit/cam_figure";
 import { classList, type Letter } from "../kit/class_list";
 import { diverging, type ColormapName } from "../kit/colormap";
@@ -178,7 +178,8 @@ const render = view<GradCAMViewerTraits>(({ model, el, signal }) => {
 
   const standInFor = ({ target, cam, current, reason }: Side): HTMLElement | null => {
     if (target < 0) return message("", "No class chosen", "Choose one in the list: its map appears here.");
-    if (!current && widget.kernel.state() !== "live") return message("", "Not computed yet", `${className(model.get("labels"), target)} at ${model.get("layer")} takes one backward pass, and there is no kernel to do it.`);
+    const [silent, archived] = ["silent", "archived"].map((state) => state === widget.kernel.state());
+    if (!current && (archived || (silent && !cam))) return message("", "Not computed yet", `${className(model.get("labels"), target)} at ${model.get("layer")} takes one backward pass, and there is no kernel to do it.`);
     if (!cam || !reason) return null;
     const layers = model.get("layers");
     const { title, text } = explain(reason, layerNamed(layers, cam.layer), cam.why);
@@ -209,6 +210,6 @@ const render = view<GradCAMViewerTraits>(({ model, el, signal }) => {
 });
 
 const inside = ({ row, column }: Cell, { field }: Cam) => row < field.height && column < field.width;
-const layerNamed = (layers: Layer[], name: string) => layers.find((layer) => layer.name === name) ?? null;
+const layerNamed = (layers: LayerInfo[], name: string) => layers.find((layer) => layer.name === name) ?? null;
 
 export default { render };

@@ -1,6 +1,6 @@
 /** Layer explorer: every map of every layer, and all about one unit. */
 
-import type { Activity, Layer, LayerExplorerTraits, Picture } from "../traits";
+import type { Activity, LayerInfo, LayerExplorerTraits, Picture } from "../traits";
 import { fill, h, holdsFocus } from "../kit/dom";
 import { frame } from "../kit/frame";
 import { network, neighbor, partSelect, ribbon, skyline, type Network } from "../kit/layer_picker";
@@ -28,12 +28,12 @@ const NOTES = [
   "Activity: how many values of the layer are small, how many large, from left to right on a log scale.",
   "The box on the picture is what the unit sees; the dot is its middle.",
 ];
-const TRAITS = ["layers", "pictures", "labels", "image", "layer", "channel", "maps", "unit", "activity", "archive"] as const;
+const TRAITS = ["layers", "pictures", "labels", "image", "layer", "channel", "maps", "unit", "activity", "colormap", "archive"] as const;
 
 const render = view<LayerExplorerTraits>(({ model, el, signal }) => {
   let folded: Network = network([]);
   let wantsUnit = true;
-  let shown: Maps | null = null;
+  let last: Maps | null = null;
   let lastLayer = model.get("layer");
   const redraw = batched(() => widget.guard(draw), signal);
   const url = pictureUrls(signal);
@@ -56,7 +56,7 @@ const render = view<LayerExplorerTraits>(({ model, el, signal }) => {
   const top = predictions();
   const pickers = [ribbon(chooseLayer), skyline(chooseLayer), partSelect(chooseLayer)];
   const [side, sky, parts] = pickers;
-  const panel = mapsPanel(chooseUnit, redraw, parts.element, signal);
+  const panel = mapsPanel({ pick: chooseUnit, recolor: (colormap) => assign(model, { colormap } as Partial<LayerExplorerTraits>), changed: redraw, more: parts.element }, signal);
   const inspector = unitInspector({
     choose: (channel) => chooseUnit(channel), paint: panel.paint,
     step: (by) => { const next = stepped(panel.items(), model.get("channel"), by); if (next !== undefined) chooseUnit(next); },
@@ -104,13 +104,14 @@ const render = view<LayerExplorerTraits>(({ model, el, signal }) => {
     const [image, name] = [model.get("image"), model.get("layer")];
     const ready = store.maps(image, name);
     const waiting = late(ready ? "" : `${image}|${name}`);
-    if (ready || (waiting && shown?.layer !== name)) shown = ready;
-    const maps = picture ? shown : null;
+    last = ready ?? last;
+    const wells = waiting && last?.layer !== name && widget.kernel.state() === "live";
+    const maps = picture && !wells ? last : null;
     const layer = layerNamed(model, maps?.layer ?? name);
-    const older = !ready && maps && waiting ? `Still of ${model.get("pictures")[maps.image]?.name ?? "the picture before"}: older than what is chosen.` : "";
+    const older = !ready && maps && waiting ? olderThan(maps, name, model.get("pictures")[maps.image]) : "";
     const instead = standIn(picture, ready);
     const channel = ready ? settle(ready, instead === null) : -1;
-    panel.show({ maps, layer, name: maps?.layer ?? name, chosen: ready ? channel : model.get("channel"), theme: widget.theme(), older, instead });
+    panel.show({ maps, layer, name: maps?.layer ?? name, chosen: ready ? channel : model.get("channel"), theme: widget.theme(), colors: model.get("colormap") ?? "tide", older, instead });
     columns.dataset.bare = String(Boolean(instead));
     drawUnit(maps, instead ? -1 : ready ? channel : model.get("channel"));
   };
@@ -147,7 +148,7 @@ const render = view<LayerExplorerTraits>(({ model, el, signal }) => {
     const notice = widget.notice();
     if (notice) return noticeMessage(notice, (values) => widget.ask(values));
     if (!picture) return message("", "No picture yet", "Drop a picture above, or pass some from Python. Every layer of the network is recorded in one forward pass.");
-    if (ready || widget.kernel.state() === "live") return null;
+    if (ready || widget.kernel.state() === "live" || (last && widget.kernel.state() === "silent")) return null;
     return absent(widget.kernel.state() === "archived", model.get("layer"), folded.layers.find((layer) => !layer.container && store.has(model.get("image"), layer.name)), chooseLayer);
   };
 
@@ -155,9 +156,14 @@ const render = view<LayerExplorerTraits>(({ model, el, signal }) => {
   widget.guard(draw);
 });
 
-function absent(archived: boolean, name: string, known: Layer | undefined, choose: (name: string) => void): HTMLElement {
+function absent(archived: boolean, name: string, known: LayerInfo | undefined, choose: (name: string) => void): HTMLElement {
   const text = archived ? `${name} was not saved with this page.` : `The maps of ${name} have not been computed, and the kernel does not answer.`;
   return message("", archived ? "Not in this page" : "Not computed yet", text, known ? [{ label: `Go to ${known.name}`, press: () => choose(known.name) }] : []);
+}
+
+function olderThan(maps: Maps, name: string, picture: Picture | undefined): string {
+  const what = maps.layer === name ? `of ${picture?.name ?? "the picture before"}` : maps.layer;
+  return `Still ${what}: older than what is chosen.`;
 }
 
 function stepped(items: number[], channel: number, by: number): number | undefined {
