@@ -39,7 +39,7 @@ types: $(VENV)/.test ## Check the types of the Python code
 
 pytest: $(VENV)/.test $(VENV)/.front-end chromium ## Run the Python and browser tests (WORKERS=2 TESTS=tests/engine ARGS="-k cam")
 	OMP_NUM_THREADS=$$([ $(WORKERS) = 1 ] || echo 1) \
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(TESTS) $(ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
 
 js: $(VENV)/.test js/node_modules/.package-lock.json ## Check the types of the front-ends and run their tests
 	$(NPM) run check

@@ -8,6 +8,24 @@ from pathlib import Path
 import pytest
 from commands import REPOSITORY, run
 
+# These share what is slow to start or to build: a JupyterLab, a Chromium, the wheel.
+ONE_WORKER = ("tests/browser/", "tests/test_packaging.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Give all of ``ONE_WORKER`` to one worker, and every other test to whoever is free.
+
+    That is what ``--dist loadgroup`` is for; pytest-xdist 3.8 loses the groups with pytest 9.2.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneWorkerForTheLab(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "lab" if nodeid.startswith(ONE_WORKER) else nodeid
+
+    return OneWorkerForTheLab(config, log)
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -20,7 +38,7 @@ def shared_data() -> Path:
 
 @pytest.fixture(scope="session")
 def wheel(tmp_path_factory) -> Path:
-    """Wheel of this checkout, built once; what tests it runs in the group "lab", so on one worker."""
+    """Wheel of this checkout, built once."""
     folder = tmp_path_factory.mktemp("wheel")
     run("-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir", folder, REPOSITORY)
     (built,) = folder.glob("*.whl")

@@ -17,8 +17,6 @@ from cnnvis_widgets import widgets
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.xdist_group("lab")  # where the wheel is built once
-
 MODULES_OF_WIDGETS = sorted({getattr(widgets, name).__module__.rpartition(".")[2] for name in widgets.__all__})
 
 

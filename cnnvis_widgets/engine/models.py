@@ -13,7 +13,6 @@ from urllib.error import URLError
 
 import torch
 import torchvision
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torchvision.models import WeightsEnum
@@ -109,7 +108,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
             raise WeightsError(msg) from None
         msg = f"{file.name} is a pickle that would run code ({found}); it was not opened: save model.state_dict() instead."
         raise WeightsError(msg) from None
-    except (SafetensorError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # noqa: BLE001 (a pickle of anything else fails in any way)
         msg = f"{file.name} is no readable weights file ({_first_line(error)}): save or download it again."
         raise WeightsError(msg) from None
     return _unwrapped(content, file.name)

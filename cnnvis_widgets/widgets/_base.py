@@ -15,6 +15,7 @@ import traitlets
 
 from . import _page, _poster
 from ._cells import release_previous
+from ._inputs import Inputs
 from ._task import Task
 from ._traits import option, state
 
@@ -98,7 +99,7 @@ class Viewer(anywidget.AnyWidget):
         super().__init__()
         self.network = _as_network(network)
         self._task: Task[Update] = Task(self._show, self._done, self._fail)
-        self._inputs: list[Tensor] = []
+        self._inputs = Inputs(self.network)
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._filled: dict[str, Any] = {}  # choices the widget made itself: they ask nothing again
         with self.hold_sync():
@@ -108,7 +109,7 @@ class Viewer(anywidget.AnyWidget):
             self.layer = self._first_layer()
             for picture in _as_list(image):
                 self._append(picture)
-            self.image = 0 if self._inputs else -1
+            self.image = 0 if len(self._inputs) else -1
             for name, value in sorted(options.items(), key=lambda item: item[0] != "layer"):
                 setattr(self, name, self._resolved(name, value))
         self.on_msg(self._received)
@@ -145,11 +146,10 @@ class Viewer(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Stop, and let go of the network, the pictures and everything computed."""
-        if getattr(self, "_task", None) is not None:
+        if "_inputs" in self.__dict__:  # neither half made nor closed before
             self._task.cancel()
             self._release()
-            self._inputs = []
-            self.__dict__.pop("network", None)
+            del self.network, self._inputs
         super().close()
 
     def __repr__(self) -> str:
@@ -194,9 +194,10 @@ class Viewer(anywidget.AnyWidget):
 
     def _release(self) -> None:
         """Let go of what can be computed again."""
+        self._inputs.release()
 
     def _has_result(self) -> bool:
-        return bool(self._inputs)
+        return len(self._inputs) > 0
 
     def _input(self) -> Tensor:
         """The chosen picture, (1, C, H, W)."""
@@ -220,7 +221,7 @@ class Viewer(anywidget.AnyWidget):
     def _ask(self) -> None:
         if not self._started:
             return
-        if not self._inputs:
+        if not len(self._inputs):
             self.status = "empty"
             return
         self.status = "busy"
@@ -253,7 +254,7 @@ class Viewer(anywidget.AnyWidget):
         try:
             if kind == "run":
                 self.send({"type": "alive"})
-                if self._inputs and not self._task.busy and (self.status != "ready" or content.get("again")):
+                if len(self._inputs) and not self._task.busy and (self.status != "ready" or content.get("again")):
                     self._ask()
             elif kind == "cancel":
                 self.cancel()
@@ -329,10 +330,10 @@ class Viewer(anywidget.AnyWidget):
     def _append(self, picture: Any, name: str | None = None) -> None:
         from ..engine.images import encode_picture, name_of
 
-        image = self.network.read(picture)[:1]
+        named = name or name_of(picture, len(self._inputs))
+        image = self._inputs.append(picture)
         height, width = image.shape[-2:]
-        shown = {"name": name or name_of(picture, len(self._inputs)), "width": width, "height": height}
-        self._inputs.append(image)
+        shown = {"name": named, "width": width, "height": height}
         self.pictures = [*self.pictures, {**shown, "data": encode_picture(image), "scores": b""}]
 
 

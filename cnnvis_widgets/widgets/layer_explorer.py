@@ -66,8 +66,9 @@ class LayerExplorer(Viewer):
             milliseconds = (perf_counter() - started) * 1000
             changes["message"] = f"{layer}: {len(values)} maps of {self.pictures[image]['name']} in {milliseconds:.0f} ms"
             changes["maps"] = packed(values, image, layer)
-        shown = self._channel(values, layer, channel)
-        changes["unit"] = _unit(values, image, layer, shown)
+        let_go = channel < 0 and (self.unit.get("image"), self.unit.get("layer")) == (image, layer)
+        shown = -1 if let_go else self._channel(values, layer, channel)
+        changes["unit"] = {} if let_go else _unit(values, image, layer, shown)
         surveyed = self.activity.get("image") == image
         yield Update(changes, None if surveyed else 0.5, {"channel": (channel, shown)})
         if not surveyed:
@@ -98,10 +99,11 @@ class LayerExplorer(Viewer):
         return {"activity": {"image": image, "bins": bins}, "pictures": self._scored(scores, image)}
 
     def _release(self) -> None:
+        super()._release()
         self._shown = None
 
     def _poster(self) -> bytes | None:
-        if self._shown is None or not self._inputs:
+        if self._shown is None:
             return None
         image, layer, values = self._shown
         return _poster.wall(f"{self.title}   {self.subject}", layer, values, self._inputs[image])

@@ -18,13 +18,10 @@ HERE = Path(__file__).parent
 PICTURES = REPOSITORY / "pictures" / "failed"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            # One group is one xdist worker: the server and the browser are started once in a run.
-            item.add_marker(pytest.mark.xdist_group("lab"))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -64,6 +64,7 @@ ALL_CELLS = """() => {
     return { x: notebook.x, y: notebook.y, width: notebook.width, height: Math.max(...bottoms) - notebook.y + 10 };
 }"""
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+FORGOTTEN_SECONDS = 1800
 SERVER_SECONDS = 120
 KERNEL_SECONDS = 120
 RUN_SECONDS = 240
@@ -129,6 +130,9 @@ class Server:
             "--ServerApp.port_retries=0",
             f"--IdentityProvider.token={self.token}",
             f"--ServerApp.root_dir={self.root}",
+            # Where the tests were killed and nobody stops it, it stops itself.
+            f"--MappingKernelManager.cull_idle_timeout={FORGOTTEN_SECONDS}",
+            f"--ServerApp.shutdown_no_activity_timeout={FORGOTTEN_SECONDS}",
             # Lab's extension manager asks a package index for news.
             "--LabApp.extension_manager=readonly",
         )

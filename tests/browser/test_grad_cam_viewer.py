@@ -142,7 +142,7 @@ def test_dragging_through_the_classes_ends_at_the_last(notebook: Notebook) -> No
 
 
 def test_hostile_names_are_text(lab: Lab) -> None:
-    hostile = "<img src=x onerror='window.hacked=1'>"
+    hostile = "<img src=x onerror='hacked=1'>"
     code = f"""
 import torch, cnnvis_widgets as cw
 from torch import nn
@@ -190,5 +190,5 @@ def test_running_the_cell_again_fifty_times_leaves_nothing_behind(lab: Lab) -> N
     threads_after, hooks = notebook.evaluate_python(count)
     assert hooks == 0
     assert threads_after <= max(threads, threads + 8 - 1)
-    assert notebook.evaluate_python(tensors) - tensors_before <= 50 * 3  # the pictures of widgets that ipywidgets keeps
+    assert notebook.evaluate_python(tensors) - tensors_before <= 10
     assert page.locator("section.cnn").count() == 1

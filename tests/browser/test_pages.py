@@ -93,7 +93,7 @@ def test_a_page_with_hostile_names_shows_them_as_text(opened: Any, tmp_path: Pat
     import torch
     from torch import nn
 
-    hostile = "</script><img src=x onerror='window.hacked=1'>"
+    hostile = "</script><img src=x onerror='hacked=1'>"
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
     network = cw.Network(model, cw.Preprocess(size=(16, 16)), [hostile, "b"], name=hostile)
     for number, widget in enumerate((cw.GradCAMViewer, cw.LayerExplorer)):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import namedtuple
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
@@ -13,6 +12,8 @@ from methods.nets import CASES, fingerprint, module_of, network_of, normalized, 
 from torch import nn
 from torch.func import functional_call
 from torch.nn import functional as F
+
+import cnnvis_widgets as cw
 
 
 @pytest.fixture(params=CASES.values(), ids=CASES.keys())
@@ -56,7 +57,9 @@ def test_the_gradient_at_every_layer_equals_autograd_on_a_functional_copy(case):
         zero = torch.zeros_like(trace[layer.name], requires_grad=True)
         calls = iter(range(100))
         hook = layer.address.module.register_forward_hook(
-            lambda _m, _a, out, call=layer.address.call, zero=zero, calls=calls: out + zero if next(calls) == call else None
+            lambda _m, _a, out, call=layer.address.call, zero=zero, calls=calls: (
+                out + zero if next(calls) == call else None
+            )
         )
         with hook:
             state = {name: value.detach() for name, value in model.state_dict().items()}
@@ -139,7 +142,12 @@ def test_structured_outputs_are_traced_and_edited_part_by_part():
             out = self.inner(x)
             return out[self.key].relu_().mean((2, 3))
 
-    for wrap, key in ((lambda a, b: (a, b), 1), (lambda a, b: [a, b], 1), (pair, 1), (lambda a, b: {"a": a, "b": b}, "b")):
+    for wrap, key in (
+        (lambda a, b: (a, b), 1),
+        (lambda a, b: [a, b], 1),
+        (pair, 1),
+        (lambda a, b: {"a": a, "b": b}, "b"),
+    ):
         network = _plain(Whole(wrap, key))
         name = f"inner[{key}]"
         trace = network.trace(torch.rand(2, 3, 8, 8), "inner.conv", name)

@@ -6,14 +6,15 @@ import io
 import struct
 import zlib
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
-from cnnvis_widgets.engine.images import decode, encode_picture, encode_png, name_of, to_uint8
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
+import cnnvis_widgets as cw
+from cnnvis_widgets.engine.images import decode, encode_picture, encode_png, name_of, to_uint8
 
 COLOR = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 

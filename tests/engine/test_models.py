@@ -6,12 +6,13 @@ import csv
 import hashlib
 import pickle
 
-import cnnvis_widgets as cw
 import pytest
 import torch
 import torchvision
-from cnnvis_widgets.engine.models import read_state_dict
 from safetensors.torch import save_file
+
+import cnnvis_widgets as cw
+from cnnvis_widgets.engine.models import read_state_dict
 
 SMALL = "squeezenet1_1"
 
@@ -24,7 +25,10 @@ def state():
 
 @pytest.mark.parametrize(
     ("name", "file", "share"),
-    [("squeezenet1_1", "squeezenet1_1_imagenet.safetensors", 60.0), ("mobilenet_v2", "mobilenet_v2_imagenet_fp16.safetensors", 79.5)],
+    [
+        ("squeezenet1_1", "squeezenet1_1_imagenet.safetensors", 60.0),
+        ("mobilenet_v2", "mobilenet_v2_imagenet_fp16.safetensors", 79.5),
+    ],
 )
 def test_real_weights_recognize_as_many_photos_as_they_should(name, file, share, shared_data):
     network = cw.load(name, shared_data / file)
@@ -114,7 +118,11 @@ def test_keys_that_do_not_fit_are_listed(state, tmp_path):
     save_file(changed, path)
     with pytest.raises(cw.WeightsError) as caught:
         cw.load(SMALL, path)
-    for part in ("1 missing (features.0.bias)", "1 not in the model (extra.weight)", "(2, 2) in the file, (64, 3, 3, 3)"):
+    for part in (
+        "1 missing (features.0.bias)",
+        "1 not in the model (extra.weight)",
+        "(2, 2) in the file, (64, 3, 3, 3)",
+    ):
         assert part in str(caught.value)
     save_file(state, path)
     with pytest.raises(cw.WeightsError, match=r"2 of another shape \(classifier.1.weight.*Give num_classes"):
@@ -130,7 +138,11 @@ def test_keys_that_do_not_fit_are_listed(state, tmp_path):
         (("r3d_18",), cw.ModelError, r"'r3d_18' does not take single pictures"),
         ((SMALL, "IMAGNET1K_V1"), cw.WeightsError, r"no weights 'IMAGNET1K_V1'\. Did you mean 'IMAGENET1K_V1'"),
         ((SMALL, "weights.bin"), cw.WeightsError, r"A path ends in \.safetensors or \.pt"),
-        ((SMALL, torchvision.models.ResNet18_Weights.IMAGENET1K_V1), cw.WeightsError, r"has no weights 'ResNet18_Weights"),
+        (
+            (SMALL, torchvision.models.ResNet18_Weights.IMAGENET1K_V1),
+            cw.WeightsError,
+            r"has no weights 'ResNet18_Weights",
+        ),
     ],
 )
 def test_misspelled_names_are_answered_with_the_nearest(arguments, error, message):
@@ -181,7 +193,9 @@ def test_weights_are_downloaded_once_and_checked(served, state, tmp_path, capfd)
 def test_a_damaged_download_says_so(served, state, tmp_path, capfd):
     content = _saved(state, tmp_path)
     served(content[:-100], content)
-    with pytest.raises(cw.WeightsError, match=r"download of IMAGENET1K_V1 is damaged .*delete it from .* and try again"):
+    with pytest.raises(
+        cw.WeightsError, match=r"download of IMAGENET1K_V1 is damaged .*delete it from .* and try again"
+    ):
         cw.load(SMALL)
     cached = tmp_path / "hub" / "checkpoints" / f"weights-{hashlib.sha256(content).hexdigest()[:8]}.pth"
     for left_over in (content[:-100], b"", b"<html>proxy</html>"):
@@ -193,5 +207,7 @@ def test_a_damaged_download_says_so(served, state, tmp_path, capfd):
 
 def test_no_connection_says_what_works_without_one(served, capfd):
     served(b"", b"", there=False)
-    with pytest.raises(cw.WeightsError, match=r"could not be downloaded .*weights=None.*cw\.demo\(\) needs no connection"):
+    with pytest.raises(
+        cw.WeightsError, match=r"could not be downloaded .*weights=None.*cw\.demo\(\) needs no connection"
+    ):
         cw.load(SMALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
@@ -11,6 +10,8 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms as v1
 from torchvision.transforms import v2
+
+import cnnvis_widgets as cw
 
 MEAN, STD = (0.4, 0.5, 0.6), (0.2, 0.3, 0.25)
 
@@ -21,13 +22,16 @@ def _network(preprocess, channels=3):
 
 @pytest.mark.parametrize("name", ["squeezenet1_1", "resnet50", "efficientnet_b0", "inception_v3", "vit_b_16"])
 def test_reading_equals_the_transform_of_torchvision(name, shared_data):
-    """torchvision resizes 8-bit pixels and rounds to 1/255 twice (rows, then columns): 1.5/255 apart at most, less on average."""
+    """torchvision rounds to 8 bits after each pass (rows, columns); bicubic overshoot is clipped there as well."""
     preset = torchvision.models.get_model_weights(name).DEFAULT.transforms()
     for file in ("cat_dog.png", "pets.jpg", "grace_hopper.jpg"):
         network, path = _network(preset), shared_data / "photos" / file
         found = network.preprocess.normalize(network.read(path))
-        difference = (found - preset(Image.open(path).convert("RGB"))[None]).abs() * torch.tensor(preset.std).view(1, 3, 1, 1)
-        assert difference.max() <= 1.5 / 255
+        difference = (found - preset(Image.open(path).convert("RGB"))[None]).abs() * torch.tensor(preset.std).view(
+            1, 3, 1, 1
+        )
+        bicubic = preset.interpolation is torchvision.transforms.InterpolationMode.BICUBIC
+        assert difference.max() <= (4 if bicubic else 1.5) / 255
         assert difference.mean() <= 0.4 / 255
 
 
@@ -71,7 +75,9 @@ def test_gray_and_color_fit_either_network(channels):
 def test_other_numbers_of_channels_are_refused():
     network = _network(cw.Preprocess(channels=3, size=(8, 8)))
     for array in (np.zeros((8, 8, 2)), np.zeros((5, 8, 8))):
-        with pytest.raises(cw.ImageError, match=rf"takes 3 channels and the picture has {min(array.shape)}: .*\(3, H, W\)"):
+        with pytest.raises(
+            cw.ImageError, match=rf"takes 3 channels and the picture has {min(array.shape)}: .*\(3, H, W\)"
+        ):
             network.read(array)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
-from cnnvis_widgets.engine.results import why_empty
 from PIL import Image
+
+import cnnvis_widgets as cw
+from cnnvis_widgets.engine.results import why_empty
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3), dtype=np.uint8)
 FIELD = np.random.default_rng(1).normal(size=(2, 5, 6)).astype(np.float32)
@@ -75,7 +76,7 @@ def test_predictions_are_the_softmax_and_keep_probabilities():
     logits = np.array([[1.0, 2.0, 800.0], [0.0, 0.0, 0.0]], np.float32)
     predictions = cw.Predictions.of(logits, ("a", "b"))
     np.testing.assert_allclose(np.asarray(predictions), [[0, 0, 1], [1 / 3] * 3], atol=1e-6)
-    assert predictions.top(2) == [("class 2", 1.0), ("b", 0.0)]
+    assert predictions.top(2) == [("class 2", 1.0), ("a", 0.0)]
     shares = np.array([[0.25, 0.75]], np.float32)
     np.testing.assert_array_equal(np.asarray(cw.Predictions.of(shares)), shares)
     assert cw.Predictions.of(np.zeros((2, 5, 3, 4), np.float32)).probabilities.shape == (2, 5)

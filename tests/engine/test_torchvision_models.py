@@ -8,9 +8,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
-from cnnvis_widgets import Network, Preprocess
 from methods.nets import fingerprint, watched
 from torchvision.models.feature_extraction import get_graph_node_names
+
+from cnnvis_widgets import Network, Preprocess
 
 LARGEST = 100_000_000  # parameters
 _MOVING = {"torchvision.models.video": "takes a film", "torchvision.models.optical_flow": "takes two pictures"}
@@ -57,7 +58,7 @@ def _aimless(model: torch.nn.Module) -> None:
     parts = [part for part in model.modules() if not list(part.children())]
     for index, part in enumerate(parts):
         part.training = index % 3 != 0
-    next(model.parameters()).requires_grad_(False)  # noqa: FBT003
+    next(model.parameters()).requires_grad_(False)
 
 
 def _same(found, expected) -> bool:

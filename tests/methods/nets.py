@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from cnnvis_widgets import Network, Preprocess
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from cnnvis_widgets import Network, Preprocess
 
 CLASSES = 5
 torch.set_num_threads(1)  # networks this small gain nothing from several, and the tests run side by side
@@ -182,7 +183,9 @@ def watched(model: nn.Module, x: Tensor) -> tuple[dict[tuple[str, int], Tensor],
 def _parts(output):
     if isinstance(output, Tensor):
         return [("", output)]
-    pairs = output.items() if hasattr(output, "items") else enumerate(output) if isinstance(output, (list, tuple)) else ()
+    pairs = (
+        output.items() if hasattr(output, "items") else enumerate(output) if isinstance(output, (list, tuple)) else ()
+    )
     return [(f"[{key}]", value) for key, value in pairs if isinstance(value, Tensor)]
 
 

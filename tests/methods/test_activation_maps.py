@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
 from methods.nets import CASES, network_of, normalized, pictures_for
 from torch import nn
+
+import cnnvis_widgets as cw
 
 FILES = {
     "squeezenet1_1": "squeezenet1_1_imagenet.safetensors",
@@ -79,7 +80,9 @@ def test_vectors_and_tokens_are_maps_too():
     assert maps.values.shape == (2, 6, 1, 16)
     trace = network.trace(images, "inner")
     np.testing.assert_allclose(cw.channel("inner", 5)(trace), maps.mean[:, 5], rtol=1e-5)
-    np.testing.assert_allclose(cw.direction("inner", [1.0, 0, 0, 0, 0, 2])(trace), maps.mean @ [1, 0, 0, 0, 0, 2], rtol=1e-5)
+    np.testing.assert_allclose(
+        cw.direction("inner", [1.0, 0, 0, 0, 0, 2])(trace), maps.mean @ [1, 0, 0, 0, 0, 2], rtol=1e-5
+    )
 
 
 def test_the_statistics_are_those_of_each_map():
@@ -95,5 +98,10 @@ def test_a_batch_may_be_an_array_or_a_list_of_anything():
     case = CASES["in-place ReLU"]
     network, images = network_of(case), pictures_for(case)
     expected = cw.activation_maps(network, images, "0.0").values
-    for batch in (list(images), images.numpy(), images.double(), [image.numpy().transpose(1, 2, 0) for image in images]):
+    for batch in (
+        list(images),
+        images.numpy(),
+        images.double(),
+        [image.numpy().transpose(1, 2, 0) for image in images],
+    ):
         np.testing.assert_allclose(cw.activation_maps(network, batch, "0.0").values, expected, atol=1e-6)

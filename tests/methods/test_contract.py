@@ -6,12 +6,13 @@ import gc
 import re
 import threading
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
 from methods.nets import CASES, CLASSES, fingerprint, module_of, network_of, pictures_for
 from torch import nn
+
+import cnnvis_widgets as cw
 
 METHODS = {
     "activation_maps": lambda network, images, layer: cw.activation_maps(network, images, layer),
@@ -168,8 +169,14 @@ def test_a_batch_equals_a_loop(picture_method, case):
 def test_an_unknown_layer_is_refused_naming_those_most_like_it(case):
     network, images = network_of(case), pictures_for(case)
     typo = case.layer + "x"
-    for ask in (cw.activation_maps, lambda *given: cw.grad_cam(*given[:2], layer=given[2]), lambda n, _, name: cw.filters(n, name)):
-        with pytest.raises(cw.LayerError, match=rf"no layer {re.escape(repr(typo))}\. (Did you mean|It has) ") as caught:
+    for ask in (
+        cw.activation_maps,
+        lambda *given: cw.grad_cam(*given[:2], layer=given[2]),
+        lambda n, _, name: cw.filters(n, name),
+    ):
+        with pytest.raises(
+            cw.LayerError, match=rf"no layer {re.escape(repr(typo))}\. (Did you mean|It has) "
+        ) as caught:
             ask(network, images, typo)
         assert repr(case.layer) in str(caught.value)
         assert isinstance(caught.value, LookupError)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
 from methods.nets import CASES, network_of
 from torch import nn
+
+import cnnvis_widgets as cw
 
 
 def _network(*parts):

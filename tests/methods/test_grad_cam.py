@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import cnnvis_widgets as cw
 import numpy as np
 import pytest
 import torch
 from methods.nets import CASES, module_of, network_of, pictures_for
 from torch import nn
+
+import cnnvis_widgets as cw
 
 LAYERS = {
     "squeezenet1_1": ("features.0", "features.2", "features.3.squeeze", "features.7", "features.12"),
@@ -98,7 +99,11 @@ def test_it_is_the_definition_of_the_paper_written_out():
     class Tiny(nn.Module):
         def __init__(self):
             super().__init__()
-            self.conv, self.relu, self.head = nn.Conv2d(2, 3, 2, bias=False), nn.ReLU(inplace=True), nn.Linear(3, 4, bias=False)
+            self.conv, self.relu, self.head = (
+                nn.Conv2d(2, 3, 2, bias=False),
+                nn.ReLU(inplace=True),
+                nn.Linear(3, 4, bias=False),
+            )
             self.conv.weight.data, self.head.weight.data = kernel.clone(), head.clone()
 
         def forward(self, x):
@@ -120,7 +125,9 @@ def test_values_are_signed_and_raw():
     assert plus.min() < 0 or minus.min() < 0
 
 
-@pytest.mark.parametrize("target", [2, "label 2", "LABEL 2", np.int64(2), -3, torch.tensor(2), np.array(2), cw.class_score(2)])
+@pytest.mark.parametrize(
+    "target", [2, "label 2", "LABEL 2", np.int64(2), -3, torch.tensor(2), np.array(2), cw.class_score(2)]
+)
 def test_a_class_may_be_given_in_every_usual_way(target):
     case = CASES["in-place ReLU"]
     network, images = network_of(case), pictures_for(case)
@@ -128,11 +135,16 @@ def test_a_class_may_be_given_in_every_usual_way(target):
     np.testing.assert_array_equal(np.asarray(cw.grad_cam(network, images, target, layer="0.0")), expected)
 
 
-@pytest.mark.parametrize("targets", [[0, 1, 4], (0, 1, 4), range(0, 6, 2), np.array([0, 1, 4]), torch.tensor([0, 1, 4])])
+@pytest.mark.parametrize(
+    "targets", [[0, 1, 4], (0, 1, 4), range(0, 6, 2), np.array([0, 1, 4]), torch.tensor([0, 1, 4])]
+)
 def test_each_picture_may_have_a_class_and_one_picture_several(targets):
     case = CASES["in-place ReLU"]
     network, images = network_of(case), pictures_for(case)
-    each, several = cw.grad_cam(network, images, targets, layer="0.0"), cw.grad_cam(network, images[:1], targets, layer="0.0")
+    each, several = (
+        cw.grad_cam(network, images, targets, layer="0.0"),
+        cw.grad_cam(network, images[:1], targets, layer="0.0"),
+    )
     for index, target in enumerate(int(target) for target in targets if True):
         target = min(target, 4)  # noqa: PLW2901
         alone = cw.grad_cam(network, images[index], target, layer="0.0")

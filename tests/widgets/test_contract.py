@@ -286,3 +286,13 @@ def _kinds(value: Any) -> set[str]:
     if isinstance(value, (list, tuple)):
         return set().union(*map(_kinds, value)) if value else set()
     return {type(value).__name__}
+
+
+@every_widget
+def test_what_is_released_is_read_again_when_asked_for(widget: Any, network: cw.Network, photo: np.ndarray) -> None:
+    viewer = done(widget(network, [photo, 1 - photo]))
+    viewer._release()
+    assert not viewer._inputs._read
+    viewer.image = 1
+    assert done(viewer).status == "ready"
+    np.testing.assert_array_equal(viewer._inputs[1], network.read(1 - photo))
