@@ -73,7 +73,7 @@ class Forward:
     stop
         End the pass when all of `keep` has been seen.
     summary
-        Keep `summary(output)` in place of the output.
+        Keep `summary(name, output)` in place of the output.
     thin
         Convolutions to differentiate only for the channels that are asked about.
     """
@@ -87,7 +87,7 @@ class Forward:
         edits: Sequence[tuple[Address, Callable[[Tensor], Tensor]]] = (),
         mutated: set[str] | None = None,
         stop: bool = False,
-        summary: Callable[[Tensor], Any] | None = None,
+        summary: Callable[[str, Tensor], Any] | None = None,
         thin: tuple[nn.Conv2d, ...] = (),
     ) -> None:
         self.model = model
@@ -167,7 +167,7 @@ class Forward:
     def _keep(self, name: str, tensor: Tensor) -> Tensor:
         """Keep an output, and give back what the model goes on with."""
         if self.summary is not None:
-            self.kept[name] = self.summary(tensor)
+            self.kept[name] = self.summary(name, tensor)
             return tensor
         if name in self.leaves and not (self._detached and tensor.requires_grad):
             self._detached = True

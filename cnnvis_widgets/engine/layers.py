@@ -34,7 +34,9 @@ class Layer:
     container : bool
         A plain `Sequential`, whose output is that of its last part.
     receptive_field : ReceptiveField or None
-        None if it sees the whole picture or has no spatial axes.
+        None if it sees the whole picture, has no spatial axes, or cannot be followed.
+    channels_last : bool
+        Whether its maps lie as (h, w, C), as in Swin.
     """
 
     name: str
@@ -43,19 +45,36 @@ class Layer:
     parent: str
     container: bool
     receptive_field: ReceptiveField | None
+    channels_last: bool
     address: Address = field(repr=False, compare=False)
 
     @property
     def channels(self) -> int:
-        """How many units side by side: the first axis of a map (C, h, w) or vector (C,), the last of tokens (T, C)."""
-        if len(self.shape) == 2:
-            return self.shape[1]
+        """How many units side by side: C of maps (C, h, w) or (h, w, C), of a vector (C,), of tokens (T, C)."""
+        if len(self.shape) == 2 or (self.channels_last and self.shape):
+            return self.shape[-1]
         return self.shape[0] if self.shape else 1
 
     @property
     def size(self) -> tuple[int, int]:
         """(height, width) of its maps; (0, 0) without spatial axes."""
-        return (self.shape[1], self.shape[2]) if len(self.shape) == 3 else (0, 0)
+        if len(self.shape) != 3:
+            return (0, 0)
+        return (self.shape[0], self.shape[1]) if self.channels_last else (self.shape[1], self.shape[2])
+
+    def channels_first(self, activation: Tensor) -> Tensor:
+        """Its output, or a gradient of that shape, with the channels on axis 1: (N, C, h, w), (N, C, T) or (N, C)."""
+        tokens = activation.ndim == 3
+        return activation.movedim(-1, 1) if tokens or (self.channels_last and activation.ndim == 4) else activation
+
+    def maps(self, activation: Tensor) -> Tensor:
+        """Its output as maps (N, C, h, w): vectors become 1 × 1, tokens 1 × T."""
+        activation = self.channels_first(activation)
+        if activation.ndim == 4:
+            return activation
+        if activation.ndim == 3:
+            return activation[:, :, None]
+        return activation.reshape(len(activation), -1, 1, 1)
 
     @property
     def spatial(self) -> bool:
@@ -152,6 +171,8 @@ class _Watch:
         self.taken.add(call.name)
         for part in parts(output):
             tensor = pick(output, part)
+            if isinstance(module, (nn.Linear, nn.LayerNorm)) and tensor.ndim == 4:
+                self.fields.note_channels_last(tensor)  # they work along the last axis
             name = call.name if part is None else f"{call.name}[{part}]"
             self.outputs[name] = (tensor, tensor._version)
             layer = Layer(
@@ -161,6 +182,7 @@ class _Watch:
                 parent=call.parent,
                 container=is_container(module),
                 receptive_field=self.fields.of(tensor) if tensor.ndim == 4 else None,
+                channels_last=self.fields.has_channels_last(tensor),
                 address=Address(name, module, number, part),
             )
             self.rows.append((call.order, layer))

@@ -173,9 +173,11 @@ class Network:
         return self.predictions(self.trace(images))
 
     def predictions(self, trace: Trace) -> Predictions:
-        """The predictions that a trace holds."""
-        logits = trace.logits.detach().float().cpu()
-        return Predictions.of(logits.numpy(), self.labels)
+        """The predictions that a trace holds; for detections, the best score of each class as it is."""
+        logits = trace.logits.detach().float().cpu().numpy()
+        if is_detection(trace.output):
+            return Predictions(logits, logits, self.labels)
+        return Predictions.of(logits, self.labels)
 
     # looking inside -----------------------------------------------------------------------------------------------
 
@@ -222,7 +224,10 @@ class Network:
         return trace
 
     def survey(
-        self, images: ImageLike | Sequence[ImageLike], summary: Callable[[Tensor], Any], layers: Sequence[str] | None = None
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        summary: Callable[[Layer, Tensor], Any],
+        layers: Sequence[str] | None = None,
     ) -> tuple[dict[str, Any], Predictions]:
         """Apply `summary` to the output of many layers in one forward pass, keeping nothing else of them.
 
@@ -230,10 +235,14 @@ class Network:
         -------
         (summaries by layer name, predictions)
         """
-        names = [layer.name for layer in self.layers] if layers is None else list(layers)
-        addresses = {name: self.layer(name).address for name in names}
+        chosen = self.layers if layers is None else [self.layer(name) for name in layers]
         edits = [(self.layer(name).address, change) for name, change in self._edits]
-        forward = Forward(self.model, addresses, edits=edits, summary=summary)
+        forward = Forward(
+            self.model,
+            {layer.name: layer.address for layer in chosen},
+            edits=edits,
+            summary=lambda name, output: summary(self.layer(name), output),
+        )
         trace = Trace(self, self.read(images), ())
         trace._run(forward)  # noqa: SLF001
         return dict(forward.kept), self.predictions(trace)
@@ -397,12 +406,17 @@ def default_output(output: Any) -> Tensor:
     if hasattr(output, "logits") and isinstance(output.logits, Tensor):
         return output.logits
     if isinstance(output, (list, tuple)) and output:
-        if all(isinstance(each, Mapping) and "scores" in each for each in output):
+        if is_detection(output):
             return best_scores(output)
         if isinstance(output[0], Tensor):
             return output[0]
     msg = f"The model returns {type(output).__name__}: say where its scores are with output=lambda y: …."
     raise ModelError(msg)
+
+
+def is_detection(output: Any) -> bool:
+    """Whether a model's output is boxes with scores, one mapping a picture."""
+    return isinstance(output, list) and bool(output) and all(isinstance(o, Mapping) and "scores" in o for o in output)
 
 
 def best_scores(detections: Sequence[Mapping[str, Tensor]], classes: int = 0) -> Tensor:

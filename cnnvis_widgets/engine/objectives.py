@@ -140,7 +140,7 @@ def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Obje
     """How far the mean activation of a layer points along a vector with one entry a channel."""
 
     def score(trace: Trace) -> Tensor:
-        maps = _channels_first(trace[layer])
+        maps = trace.network.layer(layer).channels_first(trace[layer])
         along = torch.as_tensor(vector, dtype=maps.dtype, device=maps.device)
         if along.shape != maps.shape[1:2]:
             msg = f"{layer} has {maps.shape[1]} channels and the direction {tuple(along.shape)}: give one entry each."
@@ -242,13 +242,8 @@ def _of_classes(trace: Trace, scores: Tensor, target: int | str | Sequence[int] 
     return scores.gather(1, torch.tensor(indices, device=scores.device)[:, None])[:, 0]
 
 
-def _channels_first(activation: Tensor) -> Tensor:
-    """Tokens (N, T, C) as (N, C, T); anything else as it is."""
-    return activation.transpose(1, 2) if activation.ndim == 3 else activation
-
-
 def _channel(trace: Trace, layer: str, index: int) -> Tensor:
-    maps = _channels_first(trace[layer])
+    maps = trace.network.layer(layer).channels_first(trace[layer])
     if maps.ndim < 2 or not -maps.shape[1] <= index < maps.shape[1]:
         count = maps.shape[1] if maps.ndim > 1 else 0
         msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."
@@ -273,7 +268,7 @@ def class_lookup(target: int | str, labels: Sequence[str], count: int | None) ->
         else:
             msg = f"No class is called {target!r}. {suggestion(target, labels)}"
         raise TargetError(msg)
-    total = count if count is not None else (len(labels) or None)
+    total = count or len(labels) or None
     if total is not None and not -total <= int(target) < total:
         msg = f"The network has {total} classes, 0–{total - 1}; {target} is not one of them."
         raise TargetError(msg)

@@ -73,6 +73,7 @@ class FieldTracker(TorchDispatchMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self._fields: WeakIdKeyDictionary = WeakIdKeyDictionary()
+        self._last: WeakIdKeyDictionary = WeakIdKeyDictionary()  # tensors known to lie as (N, h, w, C)
         self._fields[image] = ReceptiveField(Span(1, 1, 0.5), Span(1, 1, 0.5))
 
     def of(self, tensor: Tensor) -> ReceptiveField | None:
@@ -80,10 +81,28 @@ class FieldTracker(TorchDispatchMode):
         field = self._fields.get(tensor)
         return field if isinstance(field, ReceptiveField) else None
 
+    def has_channels_last(self, tensor: Tensor) -> bool:
+        """Whether the axes of a tensor seen in this pass are (N, h, w, C)."""
+        return tensor in self._last
+
+    def note_channels_last(self, tensor: Tensor) -> None:
+        """Know this of a tensor; what is computed from it in the same shape is laid out alike."""
+        self._last[tensor] = True
+
+    def _follow_layout(self, func: Any, args: Sequence[Any], out: Tensor) -> None:
+        if func.overloadpacket.__name__ == "permute":
+            turned = list(args[1]) == [0, 2, 3, 1] and args[0] not in self._last
+        else:
+            turned = any(tensor.shape == out.shape and tensor in self._last for tensor in _tensors(args))
+        if turned:
+            self._last[out] = True
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run the operation, then note what its result sees."""
         out = func(*args, **(kwargs or {}))
         result = out[0] if isinstance(out, (tuple, list)) and out and isinstance(out[0], Tensor) else out
+        if isinstance(result, Tensor) and result.ndim == 4:
+            self._follow_layout(func, args, result)
         if isinstance(result, Tensor) and result.ndim >= 3:
             field = self._after(func, args, kwargs or {}, result)
             if field is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from torch import Tensor
 
 from ..engine.errors import LayerError
 from ..engine.images import ImageLike
@@ -50,24 +49,13 @@ def activation_maps(
     """
     chosen = None if channels is None else _checked(channels, network, layer)
     trace = network.trace(images, layer, logits=False)
-    maps = as_maps(trace[layer])
+    maps = network.layer(layer).maps(trace[layer])
     picked = range(maps.shape[1]) if chosen is None else chosen
     if chosen is not None:
         maps = maps[:, chosen]
     values = maps.detach().float().cpu().contiguous().numpy()
     addresses = tuple(f"{layer}:{channel}" for channel in picked)
     return Gallery(np.ascontiguousarray(values), addresses, f"activation maps of {layer}")
-
-
-def as_maps(activation: Tensor) -> Tensor:
-    """A layer's output as (N, C, h, w): vectors become 1 × 1, tokens (N, T, C) become 1 × T."""
-    if activation.ndim == 4:
-        return activation
-    if activation.ndim == 3:
-        return activation.transpose(1, 2)[:, :, None]
-    if activation.ndim == 2:
-        return activation[:, :, None, None]
-    return activation.reshape(len(activation), -1, 1, 1)
 
 
 def _checked(channels: Sequence[int], network: Network, layer: str) -> list[int]:

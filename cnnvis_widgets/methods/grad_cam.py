@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..engine.errors import LayerError
 from ..engine.images import ImageLike, to_uint8
+from ..engine.layers import Layer
 from ..engine.network import Network, Trace
 from ..engine.objectives import Objective, Target, class_score, questions_for
 from ..engine.results import Heatmap
@@ -93,18 +94,19 @@ def grad_cam_of_layers(
     for target in targets:
         gradients = trace.gradients(class_score(target)(trace), layers, retain_graph=True)
         for layer, gradient in zip(layers, gradients, strict=True):
-            maps[layer, target] = _weighted_sum(trace[layer], gradient)[0].float().cpu().numpy()
+            maps[layer, target] = _weighted_sum(network.layer(layer), trace[layer], gradient)[0].float().cpu().numpy()
     return maps
 
 
 def _map(trace: Trace, objective: Objective, layer: str, *, last: bool) -> Tensor:
     gradient = trace.gradient(objective(trace), layer, retain_graph=not last)
-    return _weighted_sum(trace[layer], gradient)
+    return _weighted_sum(trace.network.layer(layer), trace[layer], gradient)
 
 
-def _weighted_sum(activation: Tensor, gradient: Tensor) -> Tensor:
+def _weighted_sum(layer: Layer, activation: Tensor, gradient: Tensor) -> Tensor:
     """(N, h, w): channels weighted by the mean gradient over positions, and summed."""
-    return torch.einsum("nchw,nc->nhw", activation.detach(), gradient.mean((2, 3)))
+    weights = layer.channels_first(gradient).mean((2, 3))
+    return torch.einsum("nchw,nc->nhw", layer.channels_first(activation).detach(), weights)
 
 
 def _spatial(network: Network, name: str) -> str:

@@ -17,6 +17,8 @@ from ._traits import option, state
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..engine.layers import Layer
+
 #: Maps larger than this are averaged down for the wall of tiles.
 TILE = 64
 #: Bins of the histogram of activations, four decades wide.
@@ -110,16 +112,17 @@ class LayerExplorer(Viewer):
 
     def _archived(self) -> dict[str, Any]:
         """The tiles of every layer on every picture."""
-        from ..methods.activation_maps import as_maps
-
         entries = {}
         names = [layer.name for layer in self.network.layers if not layer.container]
         for image, picture in enumerate(self._inputs):
-            summaries, _ = self.network.survey(picture, lambda activation: as_maps(activation)[0].float().cpu().numpy(), names)
-            for name in names:
-                entry = packed(summaries.pop(name), image, name)
-                entries[f"{image}|{name}"] = {**entry, "data": zlib.compress(entry["data"], 6)}
+            packs, _ = self.network.survey(picture, lambda layer, out, at=image: _deflated(layer, out, at), names)
+            entries |= {f"{image}|{name}": pack for name, pack in packs.items()}
         return {"kind": "layer_explorer", "entries": entries}
+
+
+def _deflated(layer: Layer, activation: Tensor, image: int) -> dict[str, Any]:
+    pack = packed(layer.maps(activation)[0].float().cpu().numpy(), image, layer.name)
+    return {**pack, "data": zlib.compress(pack["data"], 6)}
 
 
 def packed(values: np.ndarray, image: int, layer: str) -> dict[str, Any]:
@@ -182,7 +185,7 @@ def similar(values: np.ndarray, channel: int, count: int = 5) -> list[int]:
     return [int(index) for index in best if cosine[index] > 0]
 
 
-def _log_histogram(activation: Tensor) -> bytes:
+def _log_histogram(_layer: Layer, activation: Tensor) -> bytes:
     """How often each size of activation occurs: four decades below the largest, on a log scale, as 24 bytes."""
     import torch
 

@@ -114,7 +114,7 @@ def test_unknown_layers_and_labels_are_answered_with_the_nearest():
 def test_a_survey_keeps_a_summary_of_every_layer():
     case = CASES["in-place ReLU"]
     network, images = network_of(case), pictures_for(case)
-    found, predictions = network.survey(images, lambda a: a.flatten(1).amin(1))
+    found, predictions = network.survey(images, lambda _, a: a.flatten(1).amin(1))
     trace = network.trace(images, *found)
     for name, lowest in found.items():
         torch.testing.assert_close(lowest, trace[name].flatten(1).amin(1))

@@ -20,7 +20,7 @@ METHODS = {
     "grad_cam of the top class": lambda network, images, layer: cw.grad_cam(network, images, layer=layer),
     "grad_cam of each": lambda network, images, layer: cw.grad_cam(network, images, [3] * len(images), layer=layer),
     "predict": lambda network, images, layer: network.predict(images),
-    "survey": lambda network, images, layer: network.survey(images, lambda a: a.sum((1,)), [layer])[0][layer].numpy(),
+    "survey": lambda network, images, layer: network.survey(images, lambda _, a: a.sum((1,)), [layer])[0][layer].numpy(),
     "gradient of the image": lambda network, images, layer: _saliency(network, images),
 }
 # These look at the weights alone: no pictures, so no batch.
