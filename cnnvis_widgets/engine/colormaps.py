@@ -28,7 +28,9 @@ def table(name: str) -> np.ndarray:
         raise ValueError(msg)
     stops = np.array([[int(stop[i : i + 2], 16) for i in (1, 3, 5)] for stop in STOPS[name]], dtype=np.float64)
     place = np.linspace(0, len(stops) - 1, 256)
-    return np.stack([np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1).round().astype(np.uint8)
+    return (
+        np.stack([np.interp(place, np.arange(len(stops)), stops[:, c]) for c in range(3)], 1).round().astype(np.uint8)
+    )
 
 
 def colorize(values: np.ndarray, low: float, high: float, name: str) -> np.ndarray:

@@ -204,6 +204,8 @@ def _edited(tensor: Tensor, change: Callable[[Tensor], Tensor], name: str) -> Te
     changed = change(tensor)
     if not isinstance(changed, Tensor) or changed.shape != tensor.shape:
         given = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
-        msg = f"The edit of {name} returned {given}; the layer's output is {tuple(tensor.shape)}: return the same shape."
+        msg = (
+            f"The edit of {name} returned {given}; the layer's output is {tuple(tensor.shape)}: return the same shape."
+        )
         raise LayerError(msg)
     return changed.clone()  # what follows may overwrite it, and it may be the caller's own

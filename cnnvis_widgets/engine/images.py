@@ -61,9 +61,7 @@ def decode(source: ImageLike) -> Tensor:
         return _decode_file(io.BytesIO(bytes(source)), f"these {len(source):,} bytes")
     if isinstance(source, (str, os.PathLike)):
         return _decode_file(*_open_path(os.fspath(source)))
-    msg = (
-        f"A picture is a path, bytes, a Pillow image, an array or a tensor; {type(source).__name__} is none of these."
-    )
+    msg = f"A picture is a path, bytes, a Pillow image, an array or a tensor; {type(source).__name__} is none of these."
     raise ImageError(msg)
 
 
@@ -165,7 +163,7 @@ def _decode_picture(opened: Callable[[], Image.Image], what: str) -> Tensor:
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001
-        msg = f"{what} is broken or cut short ({error or type(error).__name__}): save or download it again."
+        msg = f"{what} is broken or cut short ({str(error) or type(error).__name__}): save or download it again."
     raise ImageError(msg)
 
 

@@ -167,7 +167,7 @@ def _entry(name: str, weights: Any, known: Any) -> WeightsEnum | None:
     if weights not in choices:
         msg = f"{name} has no weights {weights!r}. {suggestion(str(weights), choices)} A path ends in .safetensors or .pt."
         raise WeightsError(msg)
-    return known[weights]  # type: ignore[no-any-return]
+    return known[weights]
 
 
 def _state_of(weights: Any, entry: WeightsEnum | None) -> dict[str, Tensor]:
@@ -199,7 +199,7 @@ def _build(name: str, builder: Any, state: Any, entry: WeightsEnum | None, optio
     if entry is not None and "num_classes" not in options:
         settings["num_classes"] = len(entry.meta["categories"])
     try:
-        return builder(**(settings | options))  # type: ignore[no-any-return]
+        return builder(**(settings | options))
     except (TypeError, ValueError) as error:
         msg = f"{name} cannot be built with {options}: {error}."
         raise ModelError(msg) from error

@@ -26,7 +26,18 @@ from .results import Predictions
 from .thin_gradient import class_convolutions
 
 IMAGE = "image"
-_TRIAL_SIZES = ((224, 224), (32, 32), (28, 28), (64, 64), (96, 96), (128, 128), (256, 256), (299, 299), (16, 16), (8, 8))
+_TRIAL_SIZES = (
+    (224, 224),
+    (32, 32),
+    (28, 28),
+    (64, 64),
+    (96, 96),
+    (128, 128),
+    (256, 256),
+    (299, 299),
+    (16, 16),
+    (8, 8),
+)
 
 
 class Network:
@@ -160,7 +171,7 @@ class Network:
         Tensor
             Float (N, C, H, W) in [0, 1] on the network's device, N = 1 for one picture.
         """
-        if isinstance(source, (list, tuple)):
+        if isinstance(source, Sequence) and not isinstance(source, (str, bytes)):
             return _together([self.read(each) for each in source])
         if isinstance(source, Tensor) and source.ndim == 4 and source.is_floating_point() and self._fits(source):
             return source.to(self.device)
@@ -332,9 +343,11 @@ class Trace:
         if layer == IMAGE:
             return self.images
         if layer not in self._kept:
-            msg = f"This trace did not keep {layer!r}. {suggestion(layer, self._kept) if self._kept else 'It kept none.'}"
+            msg = (
+                f"This trace did not keep {layer!r}. {suggestion(layer, self._kept) if self._kept else 'It kept none.'}"
+            )
             raise LayerError(msg)
-        return self._kept[layer]  # type: ignore[no-any-return]
+        return self._kept[layer]
 
     @property
     def logits(self) -> Tensor:
@@ -402,7 +415,7 @@ def default_output(output: Any) -> Tensor:
     if isinstance(output, Mapping):
         for key in ("out", "logits"):
             if isinstance(output.get(key), Tensor):
-                return output[key]  # type: ignore[no-any-return]
+                return output[key]
     if hasattr(output, "logits") and isinstance(output.logits, Tensor):
         return output.logits
     if isinstance(output, (list, tuple)) and output:

@@ -71,7 +71,7 @@ class FieldTracker(TorchDispatchMode):
     """
 
     def __init__(self, image: Tensor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._fields: WeakIdKeyDictionary = WeakIdKeyDictionary()
         self._last: WeakIdKeyDictionary = WeakIdKeyDictionary()  # tensors known to lie as (N, h, w, C)
         self._fields[image] = ReceptiveField(Span(1, 1, 0.5), Span(1, 1, 0.5))
@@ -227,10 +227,14 @@ def _cropped(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) ->
 def _padded(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> ReceptiveField:
     pad = list(args[1]) + [0] * 4
     rows = Span(field.rows.size, field.rows.jump, field.rows.start - pad[2] * field.rows.jump)
-    return ReceptiveField(rows, Span(field.columns.size, field.columns.jump, field.columns.start - pad[0] * field.columns.jump))
+    return ReceptiveField(
+        rows, Span(field.columns.size, field.columns.jump, field.columns.start - pad[0] * field.columns.jump)
+    )
 
 
 _Rule = Callable[[ReceptiveField, Sequence[Any], dict[str, Any], Tensor], ReceptiveField | None]
+
+
 def _turned(field: ReceptiveField, args: Sequence[Any], _: Any, out: Tensor) -> ReceptiveField | None:
     """Axes exchanged or reversed: the grid stays if rows and columns are not among them."""
     axes = args[1] if isinstance(args[1], (tuple, list)) else args[1:3]

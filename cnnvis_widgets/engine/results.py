@@ -39,7 +39,7 @@ class Heatmap:
     targets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (numpy calls it so)
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
     def __len__(self) -> int:
@@ -97,7 +97,7 @@ class Gallery:
     rgb: bool = False
     notes: tuple[str, ...] = field(default=())
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (numpy calls it so)
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
 
     def __len__(self) -> int:
@@ -181,7 +181,7 @@ class Predictions:
         shares = logits if already else _softmax(logits)
         return cls(shares.mean(spread) if spread else shares, logits, tuple(labels))
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (numpy calls it so)
         return np.array(self.probabilities, dtype=dtype, copy=True if copy is None else copy)
 
     def __len__(self) -> int:
@@ -208,7 +208,9 @@ class Predictions:
         for picture in range(min(len(self), 8)):
             for label, share in self.top(5, picture):
                 rows.append(f"<tr><td style='text-align:left'>{html.escape(label)}</td><td>{share:.1%}</td></tr>")
-        return f"<table><thead><tr><th>class</th><th>probability</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        return (
+            f"<table><thead><tr><th>class</th><th>probability</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+        )
 
 
 def why_empty(values: np.ndarray) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_input
 
 
 class ThinConvolution(torch.autograd.Function):
@@ -31,12 +32,12 @@ class ThinConvolution(torch.autograd.Function):
         (weight,) = ctx.saved_tensors
         module = ctx.module
         axes = (0, 2, 3)
-        channels = ((gradient.amin(axes) != 0) | (gradient.amax(axes) != 0)).nonzero()[:, 0]  # NaN is not zero: it stays
+        channels = ((gradient.amin(axes) != 0) | (gradient.amax(axes) != 0)).nonzero()[
+            :, 0
+        ]  # NaN is not zero: it stays
         if len(channels) <= gradient.shape[1] // 4:
             weight, gradient = weight[channels], gradient[:, channels]
-        made = torch.nn.grad.conv2d_input(
-            ctx.shape, weight, gradient, module.stride, module.padding, module.dilation, module.groups
-        )
+        made = conv2d_input(ctx.shape, weight, gradient, module.stride, module.padding, module.dilation, module.groups)
         return made, None, None
 
 

@@ -50,7 +50,9 @@ def filters(network: Network, layer: str) -> Gallery:
     weight = module.weight.detach().float().cpu().numpy()
     values = _from_output(weight, module.groups) if isinstance(module, nn.ConvTranspose2d) else weight.swapaxes(0, 1)
     addresses = tuple(f"{layer}:{index}" for index in range(values.shape[1]))
-    first = next((each for each in network.layers if isinstance(each.address.module, (nn.Conv2d, nn.ConvTranspose2d))), None)
+    first = next(
+        (each for each in network.layers if isinstance(each.address.module, (nn.Conv2d, nn.ConvTranspose2d))), None
+    )
     rgb = first is not None and first.name == layer and values.shape[0] == 3 and network.preprocess.channels == 3
     return Gallery(np.ascontiguousarray(values), addresses, f"filters of {layer}", rgb=rgb)
 

@@ -80,9 +80,9 @@ class Viewer(anywidget.AnyWidget):
     progress = state(traitlets.Float(-1.0))
     message = state(traitlets.Unicode())
     notice = state(traitlets.Dict(), ts="Notice | Empty")
-    layers = state(traitlets.List(), ts="LayerInfo[]")
-    pictures = state(traitlets.List(), ts="Picture[]")
-    labels = state(traitlets.List(), ts="string[]")
+    layers: traitlets.List[Any] = state(traitlets.List(), ts="LayerInfo[]")
+    pictures: traitlets.List[Any] = state(traitlets.List(), ts="Picture[]")
+    labels: traitlets.List[Any] = state(traitlets.List(), ts="string[]")
     archive = state(traitlets.Dict(), ts="Archive | Empty")
 
     image = option(traitlets.Int(-1))
@@ -310,7 +310,9 @@ class Viewer(anywidget.AnyWidget):
 
     def _page(self) -> str:
         state = {
-            name: getattr(self, name) for name in self.traits(sync=True) if not name.startswith("_") and name in _own(self)
+            name: getattr(self, name)
+            for name in self.traits(sync=True)
+            if not name.startswith("_") and name in _own(self)
         }
         state |= {"archive": self._archived(), "status": "ready" if self._has_result() else "empty", "progress": -1.0}
         return _page.page(f"{self.title}: {self.subject}", state, self._esm, self._css)

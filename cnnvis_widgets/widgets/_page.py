@@ -56,5 +56,5 @@ def base64_text(data: bytes) -> str:
 
 
 def _inside(code: str) -> str:
-    """Code that may stand between tags: inside strings and expressions `<\\/` means the same as `</`."""
+    """Code that may stand between tags: inside strings and expressions, an escaped slash means the same."""
     return code.replace("</", "<\\/").replace("<!--", "<\\!--")

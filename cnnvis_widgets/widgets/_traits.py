@@ -11,9 +11,9 @@ Trait = TypeVar("Trait", bound=TraitType[Any, Any])
 
 def option(trait: Trait, ts: str | None = None) -> Trait:
     """A synced trait that may be given to the constructor. `ts` is its TypeScript type, where traitlets cannot say it."""
-    return trait.tag(sync=True, option=True, ts=ts)  # type: ignore[no-any-return]
+    return trait.tag(sync=True, option=True, ts=ts)
 
 
 def state(trait: Trait, ts: str | None = None) -> Trait:
     """A synced trait that the widget sets itself."""
-    return trait.tag(sync=True, ts=ts)  # type: ignore[no-any-return]
+    return trait.tag(sync=True, ts=ts)

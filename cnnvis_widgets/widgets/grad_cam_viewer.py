@@ -45,7 +45,7 @@ class GradCAMViewer(Viewer):
     opacity = option(traitlets.Float(0.8, min=0, max=1))
     colormap = option(traitlets.Enum(["tide", "viridis", "gray"], "tide"))
     same_scale = option(traitlets.Bool(default_value=False))
-    heatmaps = state(traitlets.List(), ts="HeatmapInfo[]")
+    heatmaps: traitlets.List[Any] = state(traitlets.List(), ts="HeatmapInfo[]")
 
     _asks: ClassVar[tuple[str, ...]] = ("image", "layer", "target", "compare")
 
@@ -104,7 +104,11 @@ class GradCAMViewer(Viewer):
             share = float(scores[each["target"]]) if each["target"] < len(scores) else float("nan")
             panels.append((self.network.class_name(each["target"]), share, values))
         return _poster.pair(
-            f"{self.title}   {self.subject}", shown[0]["layer"], panels, self._inputs[shown[0]["image"]], signed=self.signed
+            f"{self.title}   {self.subject}",
+            shown[0]["layer"],
+            panels,
+            self._inputs[shown[0]["image"]],
+            signed=self.signed,
         )
 
     def _archived(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -66,7 +67,9 @@ class LayerExplorer(Viewer):
         values = self._values(image, layer)
         if (self.maps.get("image"), self.maps.get("layer")) != (image, layer):
             milliseconds = (perf_counter() - started) * 1000
-            changes["message"] = f"{layer}: {len(values)} maps of {self.pictures[image]['name']} in {milliseconds:.0f} ms"
+            changes["message"] = (
+                f"{layer}: {len(values)} maps of {self.pictures[image]['name']} in {milliseconds:.0f} ms"
+            )
             changes["maps"] = packed(values, image, layer)
         let_go = channel < 0 and (self.unit.get("image"), self.unit.get("layer")) == (image, layer)
         shown = -1 if let_go else self._channel(values, layer, channel)
@@ -112,15 +115,15 @@ class LayerExplorer(Viewer):
 
     def _archived(self) -> dict[str, Any]:
         """The tiles of every layer on every picture."""
-        entries = {}
+        entries: dict[str, Any] = {}
         names = [layer.name for layer in self.network.layers if not layer.container]
         for image, picture in enumerate(self._inputs):
-            packs, _ = self.network.survey(picture, lambda layer, out, at=image: _deflated(layer, out, at), names)
+            packs, _ = self.network.survey(picture, partial(_deflated, image=image), names)
             entries |= {f"{image}|{name}": pack for name, pack in packs.items()}
         return {"kind": "layer_explorer", "entries": entries}
 
 
-def _deflated(layer: Layer, activation: Tensor, image: int) -> dict[str, Any]:
+def _deflated(layer: Layer, activation: Tensor, *, image: int) -> dict[str, Any]:
     pack = packed(layer.maps(activation)[0].float().cpu().numpy(), image, layer.name)
     return {**pack, "data": zlib.compress(pack["data"], 6)}
 

@@ -146,7 +146,8 @@ def test_hostile_names_are_text(lab: Lab) -> None:
     code = f"""
 import torch, cnnvis_widgets as cw
 from torch import nn
-parts = {{"{hostile}": nn.Conv2d(3, 4, 3), "relu": nn.ReLU(), "pool": nn.AdaptiveAvgPool2d(1), "flat": nn.Flatten(), "head": nn.Linear(4, 3)}}
+parts = {{"{hostile}": nn.Conv2d(3, 4, 3), "relu": nn.ReLU(), "pool": nn.AdaptiveAvgPool2d(1)}}
+parts |= {{"flat": nn.Flatten(), "head": nn.Linear(4, 3)}}
 model = nn.Module(); model.parts = nn.ModuleDict(parts)
 model.forward = lambda x: [x := part(x) for part in model.parts.values()][-1]
 network = cw.Network(model, cw.Preprocess(size=(16, 16)), ["{hostile}", "b", "c"], name="{hostile}")

@@ -72,7 +72,9 @@ def test_the_value_under_the_pointer_is_the_true_one(notebook: Notebook) -> None
     row, column = 7, 4
     position = {"x": box["width"] * (column + 0.5) / 12, "y": box["height"] * (row + 0.5) / 12}
     figure(notebook).hover(position=position)
-    true = notebook.evaluate_python(f"float(cw.activation_maps(network, images[0], 'residual2').values[0, 31, {row}, {column}])")
+    true = notebook.evaluate_python(
+        f"float(cw.activation_maps(network, images[0], 'residual2').values[0, 31, {row}, {column}])"
+    )
     side = notebook.page.get_by_role("complementary", name="Chosen unit")
     shown = f"{true:.3g}" if true else "0"
     side.get_by_text(f"@{row},{column}").wait_for()

@@ -20,7 +20,10 @@ def test_the_tour_runs_offline_from_top_to_bottom_and_answers_to_clicks(lab: Lab
     assert "Traceback" not in text
     assert "Grad-CAM's peak lies on the object in" in text
 
-    explorer, viewer = page.get_by_role("region", name="Layer explorer, demo"), page.get_by_role("region", name="Grad-CAM")
+    explorer, viewer = (
+        page.get_by_role("region", name="Layer explorer, demo"),
+        page.get_by_role("region", name="Grad-CAM"),
+    )
     assert explorer.get_by_role("heading", name="residual2").first.is_visible()
 
     explorer.get_by_role("option", name="stem.conv,").click()

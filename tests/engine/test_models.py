@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import pickle
+from pathlib import Path
 
 import pytest
 import torch
@@ -75,8 +76,7 @@ class _Attack:
 def test_a_pickle_with_code_is_refused_and_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     torch.save({"weight": _Attack()}, "attack.pt")
-    with open("plain.pt", "wb") as file:
-        pickle.dump({"weight": _Attack()}, file, protocol=2)
+    Path("plain.pt").write_bytes(pickle.dumps({"weight": _Attack()}, protocol=2))
     for name in ("attack.pt", "plain.pt"):
         with pytest.raises(cw.WeightsError, match=rf"{name} is a pickle that would run code \(.*eval.*state_dict"):
             cw.load(SMALL, tmp_path / name)

@@ -15,12 +15,14 @@ from torch import nn
 import cnnvis_widgets as cw
 
 METHODS = {
-    "activation_maps": lambda network, images, layer: cw.activation_maps(network, images, layer),
+    "activation_maps": cw.activation_maps,
     "grad_cam": lambda network, images, layer: cw.grad_cam(network, images, 2, layer=layer),
     "grad_cam of the top class": lambda network, images, layer: cw.grad_cam(network, images, layer=layer),
     "grad_cam of each": lambda network, images, layer: cw.grad_cam(network, images, [3] * len(images), layer=layer),
     "predict": lambda network, images, layer: network.predict(images),
-    "survey": lambda network, images, layer: network.survey(images, lambda _, a: a.sum((1,)), [layer])[0][layer].numpy(),
+    "survey": lambda network, images, layer: network.survey(images, lambda _, a: a.sum((1,)), [layer])[0][
+        layer
+    ].numpy(),
     "gradient of the image": lambda network, images, layer: _saliency(network, images),
 }
 # These look at the weights alone: no pictures, so no batch.
@@ -101,12 +103,14 @@ def test_the_gradient_mode_of_the_caller_changes_nothing(method, case, mode):
 def test_hooks_of_the_user_are_called_and_obeyed_and_none_of_ours_stay(picture_method, case):
     model, calls = module_of(case), []
     part = dict(model.named_modules())[case.layer]
-    with part.register_forward_hook(lambda module, args, output: calls.append("after") or output * 2):
-        with part.register_forward_pre_hook(lambda module, args: calls.append("before")):
-            before = fingerprint(model)
-            hooked = np.asarray(picture_method(network_of(case, model), pictures_for(case), case.layer))
-            assert fingerprint(model) == before
-            assert {"before", "after"} <= set(calls)
+    with (
+        part.register_forward_hook(lambda module, args, output: calls.append("after") or output * 2),
+        part.register_forward_pre_hook(lambda module, args: calls.append("before")),
+    ):
+        before = fingerprint(model)
+        hooked = np.asarray(picture_method(network_of(case, model), pictures_for(case), case.layer))
+        assert fingerprint(model) == before
+        assert {"before", "after"} <= set(calls)
     plain = np.asarray(picture_method(network_of(case, model), pictures_for(case), case.layer))
     assert not np.allclose(hooked, plain)
 

@@ -261,9 +261,7 @@ def test_closing_lets_go_of_the_network(widget: Any, photo: np.ndarray) -> None:
 
 
 @every_widget
-def test_fifty_of_them_leave_no_growth_in_hooks_or_threads(
-    widget: Any, network: cw.Network, photo: np.ndarray
-) -> None:
+def test_fifty_of_them_leave_no_growth_in_hooks_or_threads(widget: Any, network: cw.Network, photo: np.ndarray) -> None:
     for _ in range(10):
         done(widget(network, photo))
     threads = threading.active_count()

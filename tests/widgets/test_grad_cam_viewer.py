@@ -45,7 +45,7 @@ def test_three_classes_are_refused(network: cw.Network, photo: np.ndarray) -> No
 
 
 def test_an_unknown_class_is_refused_with_those_like_it(network: cw.Network, photo: np.ndarray) -> None:
-    with pytest.raises(cw.TargetError, match="No class is called 'fix'. Did you mean 'fox'"):
+    with pytest.raises(cw.TargetError, match=r"No class is called 'fix'\. Did you mean 'fox'"):
         cw.GradCAMViewer(network, photo, target="fix")
 
 
