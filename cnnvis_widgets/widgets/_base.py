@@ -85,7 +85,7 @@ class Viewer(anywidget.AnyWidget):
     labels: traitlets.List[Any] = state(traitlets.List(), ts="string[]")
     archive = state(traitlets.Dict(), ts="Archive | Empty")
 
-    image = option(traitlets.Int(-1))
+    image = state(traitlets.Int(-1))  # which of the pictures: set it on the widget
     layer = option(traitlets.Unicode())
     channel = option(traitlets.Int(-1))
     target = option(traitlets.Int(-1))

@@ -29,7 +29,7 @@ class GradCAMViewer(Viewer):
     classes
         One or two classes to begin with, by label or index; by default the most probable one.
     **options
-        `target` and `compare` (classes A and B), `layer`, `image`, `signed`, `opacity`, `colormap`, `same_scale`.
+        `target` and `compare` (classes A and B), `layer`, `signed`, `opacity`, `colormap`, `same_scale`.
 
     Examples
     --------

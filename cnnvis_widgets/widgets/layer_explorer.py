@@ -37,7 +37,7 @@ class LayerExplorer(Viewer):
     image
         A picture or a list of them: anything that `Network.read` takes.
     **options
-        `layer` (its name), `channel`, `image` (index of the picture), `colormap`.
+        `layer` (its name), `channel`, `colormap`.
 
     Examples
     --------

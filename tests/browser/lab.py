@@ -474,3 +474,8 @@ def notebook_of(path: Path) -> nbformat.NotebookNode:
     if path.suffix == ".ipynb":
         return nbformat.read(path, as_version=4)
     return fresh([cell for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.MULTILINE) if cell.strip()])
+
+
+def cells_of(path: Path) -> list[str]:
+    """Read the code cells of a notebook or a Python file."""
+    return [cell.source for cell in notebook_of(path).cells if cell.cell_type == "code"]

@@ -1,0 +1,38 @@
+"""The pictures of README.md, taken of the widgets as they are. `make pictures` keeps them; otherwise they are only taken."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from lab import REPOSITORY
+from PIL import Image
+
+if TYPE_CHECKING:
+    from lab import Lab
+
+SETUP = """
+import cnnvis_widgets as cw
+network = cw.demo()
+shown = {"butterfly", "fox", "sailboat", "ladybug", "house", "fish"}
+images = [scene.image for scene in cw.scenes(60, seed=31) if scene.name in shown][:8]
+"""
+WIDGETS = {
+    "layer_explorer": "cw.LayerExplorer(network, images, layer='residual2')",
+    "grad_cam_viewer": "viewer = cw.GradCAMViewer(network, images, classes=['fox', 'cat'])\nviewer.image = 4\nviewer",
+}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", WIDGETS)
+def test_a_picture_of_each_widget_for_the_readme(lab: Lab, tmp_path: Path, name: str, theme: str) -> None:
+    folder = REPOSITORY / "docs" / "pictures" if os.environ.get("CNNVIS_PICTURES") else tmp_path
+    notebook = lab.run([SETUP, WIDGETS[name]], theme=theme, width=1180, device_scale_factor=2)
+    file = notebook.screenshot(folder / f"{name}_{theme}.png", notebook.page.locator("section.cnn"))
+    with Image.open(file) as picture:
+        assert picture.width > 2000
+        colors = picture.convert("RGB").resize((64, 64)).getcolors(4096)
+    assert colors is not None
+    assert len(colors) > 200  # something is drawn
