@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -89,14 +90,19 @@ class Preprocess:
         if self.normalization is not None:
             images = self.normalization(images)
         if self.mean:
-            scale, shift = self._affine(images.device, images.dtype)
+            scale, shift = _affine(self.mean, self.std, images.device, images.dtype)
             images = (images * scale).add_(shift)  # before the change of layout: twice as fast as after it
         return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
 
-    def _affine(self, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-        mean = torch.tensor(self.mean, device=device, dtype=torch.float64).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=device, dtype=torch.float64).view(1, -1, 1, 1)
-        return (1 / std).to(dtype), (-mean / std).to(dtype)
+
+@lru_cache(maxsize=16)
+def _affine(
+    mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype
+) -> tuple[Tensor, Tensor]:
+    """Scale and shift, (1, C, 1, 1), that together normalize."""
+    with torch.inference_mode(mode=False):
+        mean_, std_ = (torch.tensor(each, device=device, dtype=torch.float64).view(1, -1, 1, 1) for each in (mean, std))
+        return (1 / std_).to(dtype), (-mean_ / std_).to(dtype)
 
 
 def _from_preset(preset: Any) -> Preprocess:

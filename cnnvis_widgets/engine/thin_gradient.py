@@ -35,6 +35,8 @@ class ThinConvolution(torch.autograd.Function):
         channels = ((gradient.amin(axes) != 0) | (gradient.amax(axes) != 0)).nonzero()[
             :, 0
         ]  # NaN is not zero: it stays
+        if len(channels) == 0:
+            return gradient.new_zeros(ctx.shape), None, None
         if len(channels) <= gradient.shape[1] // 4:
             weight, gradient = weight[channels], gradient[:, channels]
         made = conv2d_input(ctx.shape, weight, gradient, module.stride, module.padding, module.dilation, module.groups)

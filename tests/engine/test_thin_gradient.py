@@ -1,0 +1,81 @@
+"""The gradient of one class through a convolution that gives the classes: the same numbers as autograd's, for less."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import cnnvis_widgets as cw
+from cnnvis_widgets.engine.thin_gradient import ThinConvolution, class_convolutions
+
+CLASSES = 40
+
+
+def model_of(kernel: int = 1, **options: int) -> nn.Sequential:
+    torch.manual_seed(0)
+    head = nn.Conv2d(6, CLASSES, kernel, **options)
+    nn.init.uniform_(head.bias, 0.1, 1.0)  # no class is off everywhere
+    return nn.Sequential(
+        nn.Conv2d(3, 6, 3), nn.ReLU(), head, nn.ReLU(inplace=True), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    ).eval()
+
+
+def gradients(model: nn.Sequential, images: torch.Tensor, score) -> tuple[torch.Tensor, torch.Tensor]:
+    """By a trace, and by plain autograd."""
+    network = cw.Network(model, cw.Preprocess(size=(12, 12)))
+    trace = network.trace(images, wrt="1")
+    found = trace.gradient(score(trace.logits), "1")
+    leaf = model[1](model[0](images)).detach().requires_grad_()
+    (true,) = torch.autograd.grad(score(model[2:](leaf)).sum(), leaf)
+    return found, true
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"kernel": 3}, {"kernel": 3, "stride": 2, "padding": 1}, {"kernel": 2, "dilation": 2}]
+)
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda logits: logits[:, 7],
+        lambda logits: logits[:, [1, 2, 3]].sum(1),
+        lambda logits: logits.softmax(1)[:, 7],
+        lambda logits: logits.gather(1, torch.tensor([[3], [30]]))[:, 0],
+    ],
+    ids=["one class", "three classes", "all classes", "one each"],
+)
+def test_it_equals_autograd(options: dict[str, int], score) -> None:
+    found, true = gradients(model_of(**options), torch.rand(2, 3, 12, 12), score)
+    torch.testing.assert_close(found, true, atol=1e-7, rtol=1e-5)
+    assert true.abs().max() > 0
+
+
+def test_it_is_in_use_where_it_pays() -> None:
+    network = cw.Network(model_of(), cw.Preprocess(size=(12, 12)))
+    assert class_convolutions(network.model, network.classes) == (network.model[2],)
+    trace = network.trace(torch.rand(1, 3, 12, 12), "2", wrt="1")
+    assert ThinConvolution.__name__ in type(trace["2"].grad_fn).__name__
+    assert class_convolutions(network.model, 10) == ()
+
+
+def test_a_class_that_is_off_everywhere_has_the_gradient_zero() -> None:
+    model = model_of()
+    model[2].bias.data[7] = -1e3
+    found, true = gradients(model, torch.rand(2, 3, 12, 12), lambda logits: logits[:, 7])
+    assert torch.equal(found, true)
+    assert not found.any()
+
+
+def test_nan_is_not_lost() -> None:
+    model = model_of()
+    model[2].weight.data[7, 0] = float("nan")
+    found, _ = gradients(model, torch.rand(1, 3, 12, 12), lambda logits: logits[:, 7] * float("nan"))
+    assert found.isnan().any()
+
+
+def test_nothing_of_it_stays_in_the_model() -> None:
+    model = model_of()
+    gradients(model, torch.rand(1, 3, 12, 12), lambda logits: logits[:, 7])
+    assert not model[2]._forward_hooks
+    assert not model[2]._forward_pre_hooks
+    assert all(parameter.grad is None for parameter in model.parameters())
