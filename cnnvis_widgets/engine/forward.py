@@ -86,7 +86,7 @@ class Forward:
     summary
         Keep `summary(name, output)` in place of the output.
     thin
-        Convolutions to differentiate only for the channels that are asked about.
+        Layers to differentiate in the thin way.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class Forward:
         mutated: set[str] | None = None,
         stop: bool = False,
         summary: Callable[[str, Tensor], Any] | None = None,
-        thin: tuple[nn.Conv2d, ...] = (),
+        thin: tuple[nn.Module, ...] = (),
     ) -> None:
         self.model = model
         self.keep = keep

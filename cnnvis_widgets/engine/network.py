@@ -23,7 +23,7 @@ from .layers import Layer, discover
 from .objectives import class_lookup
 from .preprocess import Preprocess
 from .results import Predictions
-from .thin_gradient import class_convolutions
+from .thin_gradient import thin_layers
 
 IMAGE = "image"
 _TRIAL_SIZES = (
@@ -228,7 +228,7 @@ class Network:
             edits=[(self.layer(name).address, change) for name, change in self._edits],
             mutated=self._mutated,
             stop=not logits and bool(keep),
-            thin=class_convolutions(self.model, self.classes) if wanted else (),
+            thin=thin_layers(self.model, self.classes) if wanted else (),
         )
         trace = Trace(self, self.read(images), wanted)
         trace._run(forward)  # noqa: SLF001 (the two are one abstraction)

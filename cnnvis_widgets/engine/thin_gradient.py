@@ -1,8 +1,9 @@
-"""A convolution that gives the scores of the classes, differentiated only for the classes that are asked about.
+"""Two layers that heads of networks have, differentiated for less than autograd takes; the numbers are the same.
 
-The gradient of one class's score is zero in every channel of such a convolution but one. Autograd transposes the whole
-convolution all the same: for SqueezeNet that is a quarter of the cost of a forward pass. Here only the channels whose
-gradient is not zero take part; the result is the same.
+The gradient of one class's score is zero in every channel but one of a convolution that gives the classes. Autograd
+transposes the whole convolution all the same: for SqueezeNet that is a quarter of the cost of a forward pass. Here only the
+channels whose gradient is not zero take part. And the gradient of a global average is one number a channel, which autograd
+writes out for every position; here it is a view.
 """
 
 from __future__ import annotations
@@ -43,15 +44,38 @@ class ThinConvolution(torch.autograd.Function):
         return made, None, None
 
 
-def class_convolutions(model: nn.Module, classes: int | None) -> tuple[nn.Conv2d, ...]:
-    """Convolutions with as many channels as there are classes, where there are enough classes to be worth it."""
-    if classes is None or classes < 32:
-        return ()
+class GlobalAverage(torch.autograd.Function):
+    """Puts a finished average over all positions into the graph."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, output: Tensor, _module: nn.Module) -> Tensor:
+        """`output` (N, C, 1, 1) is the mean of `x` (N, C, h, w)."""
+        ctx.shape = x.shape
+        ctx.mark_dirty(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """The same share for every position."""
+        height, width = ctx.shape[2:]
+        return (gradients[0] / (height * width)).expand(ctx.shape), None, None
+
+
+def thin_layers(model: nn.Module, classes: int | None) -> tuple[nn.Module, ...]:
+    """Convolutions with as many channels as there are classes, where these are many, and global averages."""
     return tuple(
-        module
-        for module in model.modules()
-        if type(module) is nn.Conv2d
-        and module.out_channels == classes
+        module for module in model.modules() if _is_global_average(module) or _gives_classes(module, classes or 0)
+    )
+
+
+def _is_global_average(module: nn.Module) -> bool:
+    return type(module) is nn.AdaptiveAvgPool2d and module.output_size in (1, (1, 1), [1, 1])
+
+
+def _gives_classes(module: nn.Module, classes: int) -> bool:
+    return (
+        type(module) is nn.Conv2d
+        and module.out_channels == classes >= 32
         and module.groups == 1
         and not isinstance(module.padding, str)
         and module.padding_mode == "zeros"
@@ -59,9 +83,9 @@ def class_convolutions(model: nn.Module, classes: int | None) -> tuple[nn.Conv2d
 
 
 class ThinHooks:
-    """Hooks that put class convolutions into the graph as `ThinConvolution`s while a gradient is being recorded."""
+    """Hooks that put such layers into the graph in the thin way while a gradient is being recorded."""
 
-    def __init__(self, modules: tuple[nn.Conv2d, ...]) -> None:
+    def __init__(self, modules: tuple[nn.Module, ...]) -> None:
         self._recording = False
         self._handles = [module.register_forward_pre_hook(self._before) for module in modules]
         self._handles += [module.register_forward_hook(self._after) for module in modules]
@@ -80,5 +104,6 @@ class ThinHooks:
         if not self._recording:
             return None
         torch.set_grad_enabled(True)
-        made: Tensor = ThinConvolution.apply(args[0], output, module)
+        thin = ThinConvolution if isinstance(module, nn.Conv2d) else GlobalAverage
+        made: Tensor = thin.apply(args[0], output, module)
         return made

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -15,9 +14,6 @@ from ..engine.layers import Layer
 from ..engine.network import Network, Trace
 from ..engine.objectives import Objective, Target, class_score, questions_for
 from ..engine.results import Heatmap
-
-#: Pictures that go through a network together on a CPU: more of them fall out of its cache and take longer each.
-BATCH = 8
 
 
 def grad_cam(
@@ -64,38 +60,14 @@ def grad_cam(
     """
     layer = network.last_spatial_layer if layer is None else _spatial(network, layer)
     images = network.read(images)
-    values: list[Tensor] = []
-    names: list[str] = []
-    for part, targets in _parts(network, images, target):
-        found, called = _grad_cam(network, part, targets, layer)
-        values.append(found)
-        names.extend(called)
-    pictures = to_uint8(images if len(images) > 1 else images.expand(len(names), -1, -1, -1))
-    return Heatmap(torch.cat(values).float().cpu().numpy(), pictures, "Grad-CAM", layer, tuple(names))
-
-
-def _grad_cam(network: Network, images: Tensor, target: Any, layer: str) -> tuple[Tensor, tuple[str, ...]]:
-    """(N, h, w) and what each map is an answer for."""
     questions = questions_for(target, network, len(images))
     read = dict.fromkeys(name for question in questions for name in question.objective.layers)
     logits = any(question.objective.logits for question in questions)
     trace = network.trace(images, *read, wrt=layer, logits=logits)
     maps = [_map(trace, question.objective, layer, last=question is questions[-1]) for question in questions]
-    return torch.cat(maps), tuple(name for question in questions for name in question.names(trace))
-
-
-def _parts(network: Network, images: Tensor, target: Any) -> Iterator[tuple[Tensor, Any]]:
-    """Batches that fit a CPU's cache, with their targets; an objective of the user's own sees all pictures at once."""
-    if isinstance(target, (Tensor, np.ndarray)):
-        target = target.tolist()
-    several = isinstance(target, Sequence) and not isinstance(target, str)
-    plain = all(each is None or isinstance(each, (int, str)) for each in (target if several else [target]))
-    if network.device.type != "cpu" or not plain or (several and len(target) != len(images)):
-        yield images, target
-        return
-    for start in range(0, len(images), BATCH):
-        part = slice(start, start + BATCH)
-        yield images[part], target[part] if several and len(images) > 1 else target
+    names = [name for question in questions for name in question.names(trace)]
+    pictures = to_uint8(images if len(images) > 1 else images.expand(len(names), -1, -1, -1))
+    return Heatmap(torch.cat(maps).float().cpu().numpy(), pictures, "Grad-CAM", layer, tuple(names))
 
 
 def grad_cam_of_layers(

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 import cnnvis_widgets as cw
-from cnnvis_widgets.engine.thin_gradient import ThinConvolution, class_convolutions
+from cnnvis_widgets.engine.thin_gradient import GlobalAverage, ThinConvolution, thin_layers
 
 CLASSES = 40
 
@@ -52,10 +52,11 @@ def test_it_equals_autograd(options: dict[str, int], score) -> None:
 
 def test_it_is_in_use_where_it_pays() -> None:
     network = cw.Network(model_of(), cw.Preprocess(size=(12, 12)))
-    assert class_convolutions(network.model, network.classes) == (network.model[2],)
-    trace = network.trace(torch.rand(1, 3, 12, 12), "2", wrt="1")
+    assert thin_layers(network.model, network.classes) == (network.model[2], network.model[4])
+    trace = network.trace(torch.rand(1, 3, 12, 12), "2", "4", wrt="1")
     assert ThinConvolution.__name__ in type(trace["2"].grad_fn).__name__
-    assert class_convolutions(network.model, 10) == ()
+    assert GlobalAverage.__name__ in type(trace["4"].grad_fn).__name__
+    assert thin_layers(network.model, 10) == (network.model[4],)
 
 
 def test_a_class_that_is_off_everywhere_has_the_gradient_zero() -> None:
