@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -qq install --no-compile
 NPM := PATH="$(CURDIR)/$(BIN):$$PATH" npm --prefix js
 JS := $(shell find js -name node_modules -prune -o -type f -print 2>/dev/null)
 
-.PHONY: help lab test lint types pytest js front-end chromium bench demo-weights pictures traits wheel clean missing
+.PHONY: help lab test lint types pytest js front-end chromium bench demo-weights notebooks pictures traits wheel clean missing
 
 help: ## Show this help
 	@echo "make TARGET, where TARGET is one of"
@@ -64,6 +64,9 @@ bench: $(VENV)/.test $(VENV)/.front-end ## Run the benchmarks
 
 demo-weights: $(VENV)/.test ## Train the small networks of the demos anew
 	$(BIN)/python scripts/demo_weights.py $(ARGS)
+
+notebooks: $(VENV)/.test $(VENV)/.front-end ## Run the notebooks and keep their outputs
+	$(BIN)/python scripts/notebooks.py
 
 pictures: $(VENV)/.test $(VENV)/.front-end chromium ## Take the pictures of README.md anew
 	CNNVIS_PICTURES=1 $(BIN)/python -m pytest -q tests/browser/test_pictures.py
