@@ -43,3 +43,10 @@ test("a range without extent has no ticks", () => {
   expect(ticks(0, NaN)).toEqual([]);
   expect(ticks(0, Infinity)).toEqual([]);
 });
+
+test("a narrow axis has two ticks at least", () => {
+  for (const high of [0.055, 0.11, 0.19, 1, 3, 7, 49, 99]) {
+    expect(ticks(-high, high, 2).length).toBeGreaterThan(1);
+    expect(ticks(0, high, 2).length).toBeGreaterThan(1);
+  }
+});

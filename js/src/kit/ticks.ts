@@ -9,10 +9,16 @@ export interface Tick {
   text: string;
 }
 
-/** Around `want` round values between `low` and `high`. */
+/** Around `want` round values between `low` and `high`, never fewer than two: one number alone is no scale. */
 export function ticks(low: number, high: number, want = 4): Tick[] {
   if (!(high > low) || !Number.isFinite(high - low)) return [];
-  const step = roundStep((high - low) / want);
+  for (let more = want; ; more++) {
+    const found = stepped(low, high, roundStep((high - low) / more));
+    if (found.length > 1 || more > 10) return found;
+  }
+}
+
+function stepped(low: number, high: number, step: number): Tick[] {
   const first = Math.ceil(low / step - 1e-9);
   const last = Math.floor(high / step + 1e-6);
   const out: Tick[] = [];
