@@ -8,6 +8,7 @@ writes out for every position; here it is a view.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -87,6 +88,7 @@ class ThinHooks:
 
     def __init__(self, modules: tuple[nn.Module, ...]) -> None:
         self._recording = False
+        self._thread = threading.get_ident()
         self._handles = [module.register_forward_pre_hook(self._before) for module in modules]
         self._handles += [module.register_forward_hook(self._after) for module in modules]
 
@@ -96,12 +98,14 @@ class ThinHooks:
             handle.remove()
 
     def _before(self, _module: nn.Module, args: tuple[Any, ...]) -> None:
+        if threading.get_ident() != self._thread:
+            return  # somebody else runs the model meanwhile, perhaps to train it
         self._recording = torch.is_grad_enabled() and len(args) == 1 and args[0].ndim == 4 and args[0].requires_grad
         if self._recording:
             torch.set_grad_enabled(False)
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
-        if not self._recording:
+        if threading.get_ident() != self._thread or not self._recording:
             return None
         torch.set_grad_enabled(True)
         thin = ThinConvolution if isinstance(module, nn.Conv2d) else GlobalAverage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
@@ -80,3 +82,26 @@ def test_nothing_of_it_stays_in_the_model() -> None:
     assert not model[2]._forward_hooks
     assert not model[2]._forward_pre_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_training_step_in_another_thread_meanwhile_gets_its_own_gradients() -> None:
+    model, images = model_of(), torch.rand(1, 3, 12, 12)
+    network = cw.Network(model, cw.Preprocess(size=(12, 12)))
+    network.trace(images)
+    found: list[torch.Tensor | None] = []
+
+    def train(*_: object) -> None:
+        """Called while the hooks of a trace are in place."""
+        if not found:
+            found.append(None)
+            step = threading.Thread(
+                target=lambda: found.append(torch.autograd.grad(model(images).sum(), model[2].weight)[0])
+            )
+            step.start()
+            step.join()
+
+    with model[1].register_forward_hook(train):
+        network.trace(images, wrt="0")
+    (true,) = torch.autograd.grad(model(images).sum(), model[2].weight)
+    assert found[1] is not None
+    torch.testing.assert_close(found[1], true)
