@@ -87,7 +87,7 @@ def test_nothing_of_it_stays_in_the_model() -> None:
 def test_a_training_step_in_another_thread_meanwhile_gets_its_own_gradients() -> None:
     model, images = model_of(), torch.rand(1, 3, 12, 12)
     network = cw.Network(model, cw.Preprocess(size=(12, 12)))
-    network.trace(images)
+    assert network.layers  # found now, so that the hooks below are those of a trace
     found: list[torch.Tensor | None] = []
 
     def train(*_: object) -> None:
