@@ -108,7 +108,7 @@ def test_the_repeats_of_a_reused_relu_are_named_as_torchvision_names_its_graph_n
     _, nodes = get_graph_node_names(model)
     names = [layer.name for layer in Network(model, Preprocess(channels=3, size=(32, 32))).layers]
     assert "layer1.0.relu_1" in names
-    modules = {name for name, _ in model.named_modules()}
+    modules = {name for name, _ in model.named_modules() if name}
     assert [each for each in nodes if each.rpartition("_")[0] in modules or each in modules] == [
         each for each in names if each in nodes
     ]
