@@ -61,7 +61,7 @@ def report(name: str, layer: str, batch: int) -> None:
         "grad_cam": lambda: cw.grad_cam(network, images, 5, layer=layer),
         **peers(name, layer, normalized.contiguous()),
     }
-    taken = take_turns(candidates, turns=15 if batch == 1 else 5)
+    taken = take_turns(candidates, turns=60 if batch == 1 else 6)
     print(f"\n{name}, {layer}, batch {batch}: plain forward {taken['plain'].least:.1f} ms")
     against = {key: timing.least / taken["plain"].least for key, timing in taken.items()}
     told("trace of one layer / plain forward", against["trace"], Limit(1.05))
