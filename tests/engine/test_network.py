@@ -132,3 +132,15 @@ def test_listing_the_layers_changes_nothing():
         before = fingerprint(model)
         assert network_of(case, model).layers
         assert fingerprint(model) == before
+
+
+def test_a_batch_that_was_right_is_checked_again_once_it_is_written_to():
+    network = cw.Network(torch.nn.Conv2d(3, 2, 1), cw.Preprocess(size=(4, 4)))
+    images = torch.rand(2, 3, 4, 4)
+    assert network.read(images) is network.read(images) is images
+    images[0, 0, 0, 0] = float("nan")
+    with pytest.raises(cw.ImageError, match="NaN"):
+        network.read(images)
+    images[0, 0, 0, 0] = 7
+    with pytest.raises(cw.ImageError, match=r"from .* to 7"):
+        network.read(images)
