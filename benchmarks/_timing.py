@@ -10,10 +10,18 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """CPU milliseconds of one call: the least and the median over the turns."""
+    """CPU milliseconds of one call in each turn."""
 
-    least: float
-    median: float
+    turns: tuple[float, ...]
+
+    @property
+    def least(self) -> float:
+        """The shortest."""
+        return min(self.turns)
+
+    def over(self, other: Timing) -> float:
+        """How many times as long as `other`: the median over the turns, in each of which the two stood side by side."""
+        return statistics.median(mine / theirs for mine, theirs in zip(self.turns, other.turns, strict=True))
 
 
 def take_turns(candidates: Mapping[str, Callable[[], object]], turns: int = 20, warm: int = 3) -> dict[str, Timing]:
@@ -25,7 +33,7 @@ def take_turns(candidates: Mapping[str, Callable[[], object]], turns: int = 20, 
             call()
             if turn >= 0:
                 taken[name].append(1000 * (time.process_time() - started))
-    return {name: Timing(min(times), statistics.median(times)) for name, times in taken.items()}
+    return {name: Timing(tuple(times)) for name, times in taken.items()}
 
 
 @dataclass(frozen=True)
