@@ -190,6 +190,6 @@ def test_running_the_cell_again_fifty_times_leaves_nothing_behind(lab: Lab) -> N
     notebook.run_python("viewer.wait(); gc.collect()")
     threads_after, hooks = notebook.evaluate_python(count)
     assert hooks == 0
-    assert threads_after <= max(threads, threads + 8 - 1)
+    assert threads_after <= threads + 7  # the pool's eight workers, of which one at least was there; not fifty
     assert notebook.evaluate_python(tensors) - tensors_before <= 10
     assert page.locator("section.cnn").count() == 1

@@ -205,10 +205,7 @@ def test_maps_with_channels_last_are_not_averaged_over_the_wrong_axes():
     model = torchvision.models.SwinTransformer(**options, num_classes=3).eval()
     network = cw.Network(model, cw.Preprocess(channels=3, size=(16, 16)))
     images = torch.rand(1, 3, 16, 16)
-    try:
-        found = cw.grad_cam(network, images, 0, layer="features.1.0").values
-    except cw.LayerError:
-        return  # refused is right too
+    found = cw.grad_cam(network, images, 0, layer="features.1.0").values
     trace = network.trace(images, wrt="features.1.0")
     gradient = trace.gradient(cw.class_score(0)(trace), "features.1.0")
     expected = (gradient.mean((1, 2), keepdim=True) * trace["features.1.0"].detach()).sum(-1)
