@@ -34,6 +34,9 @@ _DRAW: dict[str, Callable[[Canvas, Palette], None]] = {
 SCENE_CLASSES: tuple[str, ...] = tuple(_DRAW)
 SCENE_BACKGROUNDS: tuple[str, ...] = BACKGROUNDS
 
+#: Where the two look-alikes always stand in biased scenes, and nothing else ever does.
+BIASED_BACKGROUNDS: dict[str, str] = {"cat": "meadow", "fox": "snow"}
+
 _Pixels = NDArray[np.float32]
 _ORDER, _CHOICE, _OBJECT, _GROUND = range(4)  # independent streams of chance
 
@@ -107,6 +110,7 @@ def scenes(
     seed: int = 0,
     classes: Sequence[str] | None = None,
     backgrounds: Mapping[str, str | Sequence[str]] | None = None,
+    biased: bool = False,
 ) -> Scenes:
     """Procedural pictures of objects on varied backgrounds, with the mask of each object.
 
@@ -126,6 +130,8 @@ def scenes(
     backgrounds : mapping of str to str or sequence of str, optional
         The background (or several to choose among) of a class: `{"fox": "snow"}` puts every
         fox into snow. Classes not named keep all of `SCENE_BACKGROUNDS`.
+    biased : bool
+        Every fox stands in snow, every cat in a meadow, and nothing else does: what `demo(biased=True)` learned from.
 
     Returns
     -------
@@ -135,7 +141,8 @@ def scenes(
     Raises
     ------
     ValueError
-        If `n` or `seed` is no whole number of 0 or more, or a class or background is unknown.
+        If `n` or `seed` is no whole number of 0 or more, a class or background is unknown, or both `backgrounds` and
+        `biased` are given.
 
     Examples
     --------
@@ -144,6 +151,11 @@ def scenes(
     ((96, 96, 3), (96, 96))
     """
     count, start = _whole_number("n", n), _whole_number("seed", seed)
+    if biased:
+        if backgrounds is not None:
+            message = "biased=True sets the backgrounds itself: give either biased or backgrounds."
+            raise ValueError(message)
+        backgrounds = _biased_backgrounds()
     return Scenes(range(count), start, _Plan(_labels(classes), _grounds(backgrounds)))
 
 
@@ -178,6 +190,11 @@ def _grounds(
             _known("background", ground, SCENE_BACKGROUNDS)
         chosen[_known("class", name, SCENE_CLASSES)] = names
     return tuple(chosen)
+
+
+def _biased_backgrounds() -> dict[str, tuple[str, ...]]:
+    free = tuple(ground for ground in SCENE_BACKGROUNDS if ground not in BIASED_BACKGROUNDS.values())
+    return {name: (BIASED_BACKGROUNDS[name],) if name in BIASED_BACKGROUNDS else free for name in SCENE_CLASSES}
 
 
 def _known(kind: str, name: str, names: tuple[str, ...]) -> int:
