@@ -34,6 +34,10 @@ class GradientError(CnnvisError, RuntimeError):
     """A gradient that was asked for but never recorded."""
 
 
+class EvaluationError(CnnvisError, ValueError):
+    """An explanation that cannot be measured: an unknown measure, a map that does not fit, a method that failed on a scene."""
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most like `name`, best first.
 

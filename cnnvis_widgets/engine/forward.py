@@ -213,7 +213,8 @@ def put(output: Any, part: str | int | None, value: Any) -> Any:
 
 def _edited(tensor: Tensor, change: Callable[[Tensor], Tensor], name: str) -> Tensor:
     changed = change(tensor)
-    if not isinstance(changed, Tensor) or changed.shape != tensor.shape:
+    several = isinstance(changed, Tensor) and len(tensor) == 1 and changed.shape[1:] == tensor.shape[1:]
+    if not several and (not isinstance(changed, Tensor) or changed.shape != tensor.shape):
         given = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
         msg = (
             f"The edit of {name} returned {given}; the layer's output is {tuple(tensor.shape)}: return the same shape."

@@ -23,6 +23,7 @@ from .images import ImageLike, decode
 from .layers import Layer, discover
 from .objectives import class_lookup
 from .preprocess import Preprocess
+from .rectifier import Rectifier, Rule
 from .results import Predictions
 from .thin_gradient import thin_layers
 
@@ -95,6 +96,7 @@ class Network:
         self._layers: dict[str, Layer] | None = None
         self._mutated: set[str] = set()
         self._classes: int | None = None
+        self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
 
     def __repr__(self) -> str:
@@ -181,6 +183,12 @@ class Network:
             return _together([self.read(each) for each in source])
         return self.preprocess.fit(decode(source)).to(self.device)
 
+    def unbounded(self) -> Network:
+        """The same network, taking float batches of its size as they are: noisy or interpolated pictures leave [0, 1]."""
+        free = copy.copy(self)
+        free._bounded = False
+        return free
+
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
         """Classify pictures: anything `read` takes."""
         return self.predictions(self.trace(images))
@@ -200,6 +208,7 @@ class Network:
         *layers: str,
         wrt: str | Sequence[str] | None = None,
         logits: bool = True,
+        rectify: Rule | None = None,
     ) -> Trace:
         """One forward pass in evaluation mode, keeping the output of some layers.
 
@@ -214,6 +223,8 @@ class Network:
             several of these. What lies before the first of them runs without gradient.
         logits
             If False, the forward pass stops at the last layer needed and `Trace.logits` is not to be had.
+        rectify
+            How ReLUs pass gradients back: None (as they are differentiated), "guided" or "deconvnet".
 
         Raises
         ------
@@ -233,7 +244,7 @@ class Network:
             thin=thin_layers(self.model, self.classes) if wanted else (),
         )
         trace = Trace(self, self.read(images), wanted)
-        trace._run(forward)  # noqa: SLF001 (the two are one abstraction)
+        trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)
         return trace
 
     def survey(
@@ -278,6 +289,21 @@ class Network:
         finally:
             self._edits.remove(entry)
 
+    def edited(self, layer: str, change: Callable[[Tensor], Tensor]) -> Network:
+        """A network of its own that differs in the output of one layer; the same module, and this network stays as it is.
+
+        Parameters
+        ----------
+        layer
+            Which layer.
+        change
+            As for `edit`; for a single picture it may also return several outputs, (B, C, h, w), and what follows runs on
+            all of them at once.
+        """
+        other = copy.copy(self)
+        other._edits = [*self._edits, (self.layer(layer).name, change)]
+        return other
+
     # behind the scenes --------------------------------------------------------------------------------------------
 
     def _fits(self, images: Tensor) -> bool:
@@ -286,6 +312,8 @@ class Network:
         right = channels in (None, images.shape[1]) and size in (None, tuple(images.shape[2:]))
         if not right or not images.numel():
             return False
+        if not self._bounded:
+            return True
         version = None if images.is_inference() else images._version
         checked, at_version = self._checked
         if version is not None and checked() is images and at_version == version:
@@ -334,6 +362,8 @@ class Trace:
         (N, C, H, W) in [0, 1], the pictures that went in.
     output
         What the model returned, untouched.
+    rectifier
+        The rule by which ReLUs pass gradients back and how many there were, if one was asked for.
     """
 
     def __init__(self, network: Network, images: Tensor, wrt: tuple[str, ...]) -> None:
@@ -341,6 +371,7 @@ class Trace:
         self.wrt = wrt
         self.images = images
         self.output: Any = None
+        self.rectifier: Rectifier | None = None
         self._logits: Tensor | None = None
         self._kept: Mapping[str, Any] = {}
 
@@ -396,19 +427,32 @@ class Trace:
         pairs = zip(found, sources, strict=True)
         return tuple(torch.zeros_like(source) if gradient is None else gradient for gradient, source in pairs)
 
-    def _run(self, forward: Forward) -> None:
+    def _run(self, forward: Forward, rectify: Rule | None = None) -> None:
         network = self.network
         with torch.inference_mode(mode=False), lock_of(network.model), evaluating(network.model):
             at_image = IMAGE in self.wrt
             copied = self.images.clone() if at_image or self.images.is_inference() else self.images
             self.images = copied.detach().requires_grad_(at_image)
             with torch.set_grad_enabled(at_image):
-                self.output = forward.run(lambda: network._input(self.images))  # noqa: SLF001
+                self.output = self._through(forward, rectify)
                 if self.wrt:
                     torch.set_grad_enabled(True)
                 if not forward.stopped:
                     self._logits = network.output(self.output)
         self._kept = forward.kept
+
+    def _through(self, forward: Forward, rectify: Rule | None) -> Any:
+        network = self.network
+        if rectify is None:
+            return forward.run(lambda: network._input(self.images))  # noqa: SLF001
+        rectifier = self.rectifier = Rectifier(rectify)
+
+        def make_input() -> Tensor:
+            rectifier.restart()  # a pass may be run again
+            return network._input(self.images)  # noqa: SLF001
+
+        with rectifier:
+            return forward.run(make_input)
 
 
 def default_output(output: Any) -> Tensor:

@@ -5,6 +5,7 @@ Objectives add, subtract and scale: `class_score(281) - class_score(282)`, `0.2 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,11 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
+from torchvision.ops import box_iou
 
 from .errors import LayerError, TargetError, suggestion
 
 if TYPE_CHECKING:
     from .network import Network, Trace
+
+_ADDRESS = re.compile(r"(?P<layer>.+):(?P<channel>\d+)(?:@(?P<row>\d+),(?P<column>\d+))?")
 
 Target: TypeAlias = "int | str | Objective | Callable[[Tensor], Tensor]"
 
@@ -35,12 +40,19 @@ class Objective:
         How it is called in a legend.
     logits
         Whether it reads the network's output; if not, a forward pass may stop at the last of `layers`.
+    each
+        If it asks something else of every picture of a batch: the objective of each.
     """
 
     score: Callable[[Trace], Tensor]
     layers: tuple[str, ...] = ()
     name: str = "objective"
     logits: bool = True
+    each: tuple[Objective, ...] = ()
+
+    def of_picture(self, index: int) -> Objective:
+        """What it asks of one picture of a batch, for copies of that picture."""
+        return self.each[index] if self.each else self
 
     def __call__(self, trace: Trace) -> Tensor:
         """The score of each picture, (N,); in the graph where the trace is, under any gradient mode of the caller."""
@@ -62,7 +74,8 @@ class Objective:
 
     def __neg__(self) -> Objective:
         """The objective turned round."""
-        return Objective(lambda trace: -self(trace), self.layers, f"\N{MINUS SIGN}{self.name}", self.logits)
+        name, each = f"\N{MINUS SIGN}{self.name}", tuple(-one for one in self.each)
+        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each)
 
     def __radd__(self, other: float) -> Objective:
         """So that numbers and `sum` work."""
@@ -81,14 +94,15 @@ class Objective:
             second = other
             layers = tuple(dict.fromkeys(self.layers + second.layers))
             both = self.logits or second.logits
-            return Objective(
-                lambda trace: combine(self(trace), second(trace)), layers, f"({self.name} {sign} {second.name})", both
-            )
+            count = max(len(self.each), len(second.each))
+            each = tuple(self.of_picture(k)._with(second.of_picture(k), combine, sign) for k in range(count))
+            name = f"({self.name} {sign} {second.name})"
+            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each)
         if not isinstance(other, (int, float)):
             return NotImplemented
-        return Objective(
-            lambda trace: combine(self(trace), other), self.layers, f"({self.name} {sign} {other:g})", self.logits
-        )
+        each = tuple(one._with(other, combine, sign) for one in self.each)
+        name = f"({self.name} {sign} {other:g})"
+        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each)
 
 
 def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
@@ -97,7 +111,8 @@ def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _of_classes(trace, trace.logits, target)
 
-    return Objective(score, name=f"score of {target}")
+    each = tuple(class_score(one) for one in _one_a_picture(target))
+    return Objective(score, name=f"score of {target}", each=each)
 
 
 def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
@@ -106,7 +121,68 @@ def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _of_classes(trace, trace.logits.float().softmax(1), target)
 
-    return Objective(score, name=f"probability of {target}")
+    each = tuple(class_probability(one) for one in _one_a_picture(target))
+    return Objective(score, name=f"probability of {target}", each=each)
+
+
+def pixel_score(target: int | str, mask: np.ndarray | Tensor) -> Objective:
+    """The mean score of a class over some pixels of a segmentation network's output.
+
+    Parameters
+    ----------
+    target
+        A class, by index or label.
+    mask
+        Which pixels, bool (H, W), or (N, H, W) with one mask a picture; at the resolution of the picture, or any other.
+
+    References
+    ----------
+    Vinogradova et al., "Towards Interpretable Semantic Segmentation via Gradient-weighted Class Activation Mapping", AAAI 2020
+    (there the sum over the pixels).
+    """
+    chosen = torch.as_tensor(np.asarray(mask)).bool()
+    if chosen.ndim not in (2, 3) or not chosen.flatten(-2).any(-1).all():
+        shape, empty = tuple(chosen.shape), "an empty mask" if chosen.ndim in (2, 3) else "no mask of pixels"
+        msg = f"A pixel score needs a mask (H, W), or (N, H, W), with at least one pixel each; {shape} is {empty}."
+        raise TargetError(msg)
+
+    def score(trace: Trace) -> Tensor:
+        logits = trace.logits
+        if logits.ndim != 4:
+            msg = f"{trace.network.name} gives scores {tuple(logits.shape)}, not one a pixel: use class_score."
+            raise TargetError(msg)
+        if chosen.ndim == 3 and len(chosen) != len(logits):
+            msg = f"{len(logits)} pictures need {len(logits)} masks, one each, or a single one; {len(chosen)} were given."
+            raise TargetError(msg)
+        weights = _at_resolution(chosen if chosen.ndim == 3 else chosen[None], logits.shape[2:]).to(logits)
+        return (logits[:, trace.network.class_index(target)] * weights).sum((1, 2)) / weights.sum((1, 2))
+
+    each = tuple(pixel_score(target, one) for one in chosen) if chosen.ndim == 3 else ()
+    return Objective(score, name=f"{target} at {int(chosen.sum())} pixels", each=each)
+
+
+def box_score(target: int | str, box: int | Sequence[float], *, overlap: float = 0.5) -> Objective:
+    """The score that a detection network gives a class in a box.
+
+    Parameters
+    ----------
+    target
+        A class, by index or label.
+    box
+        Which of the detected boxes of the picture; or left, top, right and bottom in pixels of the picture: then the box of
+        that class that overlaps it most counts, and if none does, the score is 0.
+    overlap
+        The least intersection over union that counts as the same box.
+    """
+
+    def score(trace: Trace) -> Tensor:
+        if not isinstance(trace.output, list) or not all(isinstance(one, dict) for one in trace.output):
+            msg = f"{trace.network.name} does not detect boxes: use class_score."
+            raise TargetError(msg)
+        return torch.stack([_box(found, trace.network.class_index(target), box, overlap) for found in trace.output])
+
+    place = f"box {box}" if isinstance(box, int) else "the box " + ", ".join(f"{edge:.0f}" for edge in box)
+    return Objective(score, name=f"{target} in {place}")
 
 
 def channel(layer: str, index: int) -> Objective:
@@ -148,6 +224,31 @@ def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Obje
         return maps.flatten(2).mean(2) @ along if maps.ndim > 2 else maps @ along
 
     return Objective(score, (layer,), f"direction in {layer}", logits=False)
+
+
+def unit(address: str, network: Network) -> Objective:
+    """The activation of a unit given by its address: `layer:channel` (at its strongest position) or `layer:channel@row,column`.
+
+    Raises
+    ------
+    LayerError
+        If this is no address, or there is no such unit.
+    """
+    found = _ADDRESS.fullmatch(address.strip())
+    if not found:
+        msg = f"{address!r} is no unit: write layer:channel or layer:channel@row,column, such as {network.last_spatial_layer}:0."
+        raise LayerError(msg)
+    layer, index = network.layer(found["layer"]).name, int(found["channel"])
+    if found["row"] is not None:
+        return replace(neuron(layer, index, int(found["row"]), int(found["column"])), name=address.strip())
+    strongest = Objective(lambda trace: _channel(trace, layer, index).flatten(1).max(1).values, (layer,), logits=False)
+    return replace(strongest, name=address.strip())
+
+
+def unit_squared(address: str, network: Network) -> Objective:
+    """Half the square of a unit's activation: its derivative is the activation itself, where a DeconvNet begins."""
+    activation = unit(address, network)
+    return replace(activation, score=lambda trace: activation(trace).clamp(min=0) ** 2 / 2)
 
 
 def top_class() -> Objective:
@@ -219,8 +320,26 @@ def questions_for(target: Target | Sequence[Target] | Tensor | None, network: Ne
         answers: dict[Objective, Tensor] = {objective: objective(trace) for objective in dict.fromkeys(each)}
         return torch.stack([answers[objective][picture] for picture, objective in enumerate(each)])
 
-    together = Objective(score, layers, "targets", any(objective.logits for objective in each))
+    logits = any(objective.logits for objective in each)
+    together = Objective(score, layers, "targets", logits, tuple(each))
     return [Question(together, tuple(objective.name for objective in each))]
+
+
+def one_by_one(
+    target: Target | Sequence[Target] | Tensor | None, network: Network, images: Tensor
+) -> list[tuple[int, Objective]]:
+    """What `questions_for` asks, one picture at a time: (picture, objective for copies of it), several for one picture."""
+    if target is None:
+        best = _per_picture(network.trace(images).logits).argmax(1).tolist()
+        return [(picture, as_objective(index, network)) for picture, index in enumerate(best)]
+    questions = questions_for(target, network, len(images))
+    if len(questions) > 1:
+        return [(0, question.objective) for question in questions]
+    objective, names = questions[0].objective, questions[0].called or ()
+    if objective.each and len(objective.each) != len(images):
+        msg = f"{len(images)} pictures need {len(images)} targets, one each, or a single one; {len(objective.each)} were given."
+        raise TargetError(msg)
+    return [(picture, replace(objective.of_picture(picture), name=names[picture])) for picture in range(len(images))]
 
 
 def _per_picture(scores: Tensor) -> Tensor:
@@ -240,6 +359,38 @@ def _of_classes(trace: Trace, scores: Tensor, target: int | str | Sequence[int] 
         raise TargetError(msg)
     indices = [trace.network.class_index(one) for one in each]
     return scores.gather(1, torch.tensor(indices, device=scores.device)[:, None])[:, 0]
+
+
+def _one_a_picture(target: int | str | Sequence[int] | Tensor) -> Sequence[int]:
+    """The entries of a target that has one a picture; none for a single one."""
+    each = target.tolist() if isinstance(target, (Tensor, np.ndarray)) else target
+    return each if isinstance(each, Sequence) and not isinstance(each, str) else ()
+
+
+def _at_resolution(masks: Tensor, size: Sequence[int]) -> Tensor:
+    """Masks (N, H, W) at another size: the share of each cell that is covered, or the nearest cell if none would be half covered."""
+    if masks.shape[1:] == torch.Size(size):
+        return masks.float()
+    shares = functional.interpolate(masks[:, None].float(), size=tuple(size), mode="area")[:, 0]
+    return torch.where((shares > 0.5).flatten(1).any(1)[:, None, None], (shares > 0.5).float(), shares)
+
+
+def _box(found: dict[str, Tensor], index: int, box: int | Sequence[float], overlap: float) -> Tensor:
+    """The score of a class in one picture's detections."""
+    scores, labels, boxes = found["scores"], found["labels"], found["boxes"]
+    if isinstance(box, int):
+        if not -len(scores) <= box < len(scores):
+            msg = f"There are {len(scores)} boxes in this picture, so there is no box {box}: choose one of them."
+            raise TargetError(msg)
+        return scores[box] if int(labels[box]) == index else scores[box] * 0
+    wanted = torch.as_tensor(box, dtype=boxes.dtype, device=boxes.device)
+    if wanted.shape != (4,):
+        msg = f"A box is left, top, right and bottom in pixels; {tuple(box)} has {wanted.numel()} numbers."
+        raise TargetError(msg)
+    shared = box_iou(boxes.detach(), wanted[None])[:, 0] * (labels == index) if len(boxes) else scores
+    if not len(boxes) or shared.max() < overlap:
+        return scores.sum() * 0
+    return scores[shared.argmax()]
 
 
 def _channel(trace: Trace, layer: str, index: int) -> Tensor:

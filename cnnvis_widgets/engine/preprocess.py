@@ -95,6 +95,12 @@ class Preprocess:
         return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
 
 
+    def neutral(self, like: Tensor) -> Tensor:
+        """The color that normalization sends to 0, (1, C, 1, 1) in [0, 1]: what "nothing there" is to the network; else black."""
+        values = self.mean or (0.0,) * like.shape[1]
+        return like.new_tensor(values).view(1, -1, 1, 1).expand(1, like.shape[1], 1, 1)
+
+
 @lru_cache(maxsize=16)
 def _affine(
     mean: tuple[float, ...], std: tuple[float, ...], device: torch.device, dtype: torch.dtype

@@ -30,6 +30,12 @@ class Heatmap:
         What it is an answer for, one a picture.
     notes : tuple of str
         Facts about how it was made, for a caption.
+    channels : ndarray or None
+        float32 (N, C, H, W): the value of each channel of each pixel, where the map lies on the picture itself.
+    relus : int or None
+        How many ReLUs were intercepted, where the method changes what they pass back.
+    completeness_error : ndarray or None
+        float32 (N,): how far the map's sum is from the difference in score that it has to explain (integrated gradients).
     """
 
     values: np.ndarray
@@ -38,6 +44,9 @@ class Heatmap:
     layer: str = ""
     targets: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    channels: np.ndarray | None = None
+    relus: int | None = None
+    completeness_error: np.ndarray | None = None
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:  # noqa: FBT001 (numpy calls it so)
         return np.array(self.values, dtype=dtype, copy=True if copy is None else copy)
@@ -69,6 +78,22 @@ class Heatmap:
         scale = (height or image.shape[0]) / image.shape[0]
         size = (round(image.shape[0] * scale), round(image.shape[1] * scale))
         return overlay(self.values[index], resize(image, size), signed=signed)
+
+    def in_color(self, index: int = 0) -> np.ndarray:
+        """The values of each color channel as a picture about mid gray, uint8 (H, W, 3), as guided backprop is often shown.
+
+        Raises
+        ------
+        ValueError
+            If the map has no values for each channel of a pixel.
+        """
+        if self.channels is None:
+            msg = f"{self.method} has one value a position, not one a color: use display()."
+            raise ValueError(msg)
+        tile = np.nan_to_num(np.moveaxis(self.channels[index], 0, -1), posinf=0, neginf=0)
+        bound = float(np.abs(tile).max(initial=0)) or 1.0
+        gray = ((tile / bound / 2 + 0.5) * 255).round().astype(np.uint8)
+        return gray if gray.shape[-1] == 3 else np.repeat(gray[..., :1], 3, -1)
 
     def _repr_png_(self) -> bytes:
         tiles = [self.display(index, height=max(224, self.images.shape[1])) for index in range(min(len(self), 8))]

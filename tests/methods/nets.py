@@ -100,9 +100,9 @@ def depthwise() -> nn.Module:
 
 
 def one_channel() -> nn.Module:
-    """Gray pictures."""
-    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, CLASSES))
-    return nn.Sequential(nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ELU(inplace=True), *head)
+    """Gray pictures, and an activation function that is no ReLU before one that is."""
+    body = (nn.Conv2d(1, 6, 3), nn.BatchNorm2d(6), nn.ELU(inplace=True), nn.Conv2d(6, 6, 1), nn.ReLU(inplace=True))
+    return nn.Sequential(*body, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, CLASSES))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import re
 import threading
@@ -14,8 +15,41 @@ from torch import nn
 
 import cnnvis_widgets as cw
 
+def _read_at(method, **options):
+    """A method that reads a layer, for class 2."""
+    return lambda network, images, layer: _finished(method(network, images, 2, layer=layer, **options))
+
+
+def _at_pixels(method, **options):
+    """A method that leads to the pixels, for class 2."""
+    return lambda network, images, layer: _finished(method(network, images, 2, **options))
+
+
+def _finished(made):
+    return made.result() if isinstance(made, cw.Steps) else made
+
+
 METHODS = {
     "activation_maps": cw.activation_maps,
+    "ablation_cam": _read_at(cw.ablation_cam, batch=3),
+    "deconvnet": _at_pixels(cw.deconvnet),
+    "deconvnet of a unit": lambda network, images, layer: cw.deconvnet(network, images, unit=f"{layer}:2"),
+    "eigen_cam": _read_at(cw.eigen_cam),
+    "grad_cam_plus_plus": _read_at(cw.grad_cam_plus_plus),
+    "guided_backprop": _at_pixels(cw.guided_backprop),
+    "guided_grad_cam": _read_at(cw.guided_grad_cam),
+    "hires_cam": _read_at(cw.hires_cam),
+    "input_x_gradient": _at_pixels(cw.input_x_gradient),
+    "integrated_gradients": _at_pixels(cw.integrated_gradients, steps=4, batch=3),
+    "layer_cam": _read_at(cw.layer_cam),
+    "saliency": _at_pixels(cw.saliency),
+    "saliency, signed": _at_pixels(cw.saliency, signed=True),
+    "score_cam": _read_at(cw.score_cam, batch=3),
+    "smooth_grad": _at_pixels(cw.smooth_grad, samples=4, batch=3),
+    "smooth_grad of grad_cam": lambda network, images, layer: _finished(
+        cw.smooth_grad(network, images, 2, of=lambda *asked: cw.grad_cam(*asked, layer=layer), samples=2)
+    ),
+    "xgrad_cam": _read_at(cw.xgrad_cam),
     "grad_cam": lambda network, images, layer: cw.grad_cam(network, images, 2, layer=layer),
     "grad_cam of the top class": lambda network, images, layer: cw.grad_cam(network, images, layer=layer),
     "grad_cam of each": lambda network, images, layer: cw.grad_cam(network, images, [3] * len(images), layer=layer),
@@ -28,6 +62,7 @@ METHODS = {
 # These look at the weights alone: no pictures, so no batch.
 WEIGHTS_ONLY = {"filters": lambda network, images, layer: cw.filters(network, _convolution(network))}
 EVERY = METHODS | WEIGHTS_ONLY
+MAY_STOP_AT_THE_LAYER = [METHODS[name] for name in ("activation_maps", "deconvnet of a unit", "eigen_cam")]
 
 
 def _saliency(network, images):
@@ -115,22 +150,24 @@ def test_hooks_of_the_user_are_called_and_obeyed_and_none_of_ours_stay(picture_m
     assert not np.allclose(hooked, plain)
 
 
-def test_an_error_within_the_forward_leaves_nothing_behind(picture_method, case):
+@pytest.mark.parametrize("place", ["head", "layer"])
+def test_an_error_within_the_forward_leaves_nothing_behind(picture_method, case, place):
     model = module_of(case).train()
     network = network_of(case, model)
     assert network.layers
     last = [part for part in model.modules() if isinstance(part, nn.Linear)][-1]
+    failing = last if place == "head" else dict(model.named_modules())[case.layer]
     expected = picture_method(network, pictures_for(case), case.layer)
 
     def fail(module, args):
         raise ZeroDivisionError("on purpose")
 
     # The hook of the failing module is the user's own: it has to be there before and after.
-    with last.register_forward_pre_hook(fail):
+    with failing.register_forward_pre_hook(fail):
         before = fingerprint(model)
-        stops_before = picture_method is METHODS["activation_maps"]
-        if stops_before:
-            picture_method(network, pictures_for(case), case.layer)
+        if place == "head" and picture_method in MAY_STOP_AT_THE_LAYER:
+            with contextlib.suppress(ZeroDivisionError):
+                picture_method(network, pictures_for(case), case.layer)
         else:
             with pytest.raises(ZeroDivisionError, match="on purpose"):
                 picture_method(network, pictures_for(case), case.layer)
