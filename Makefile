@@ -64,6 +64,7 @@ bench: $(VENV)/.test $(VENV)/.front-end ## Run the benchmarks
 
 demo-weights: $(VENV)/.test ## Train the small networks of the demos anew
 	$(BIN)/python scripts/demo_weights.py $(ARGS)
+	$(BIN)/python scripts/demo_weights.py --biased $(ARGS)
 
 notebooks: $(VENV)/.test $(VENV)/.front-end ## Run the notebooks and keep their outputs
 	$(BIN)/python scripts/notebooks.py

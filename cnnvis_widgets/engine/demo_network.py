@@ -104,8 +104,13 @@ class DemoNet(nn.Module):
         return logits
 
 
-def build_demo_model() -> DemoNet:
+def build_demo_model(*, biased: bool = False) -> DemoNet:
     """The trained network, from the package's own file, in eval mode.
+
+    Parameters
+    ----------
+    biased : bool
+        The one that learned from biased scenes.
 
     Input: RGB in 0..1, less `DEMO_MEAN`, divided by `DEMO_STD`. Classes: `SCENE_CLASSES`.
 
@@ -114,7 +119,7 @@ def build_demo_model() -> DemoNet:
     DemoNet
         On the CPU, in float32.
     """
-    weights = files("cnnvis_widgets").joinpath("assets", "demo.safetensors").read_bytes()
+    weights = files("cnnvis_widgets").joinpath("assets", "demo_biased.safetensors" if biased else "demo.safetensors").read_bytes()
     model = DemoNet()
     model.load_state_dict(load(weights))
     return model.eval()

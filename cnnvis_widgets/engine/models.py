@@ -78,14 +78,20 @@ def load(
     return Network(model, about.transforms() if about else None, labels, output, device, name)
 
 
-def demo() -> Network:
+def demo(*, biased: bool = False) -> Network:
     """The small network that comes with this package: 12 classes of drawn objects, 96 × 96 pixels; loads offline.
 
     It was trained on `scenes`, whose masks tell where the object truly is, so explanations can be checked on it.
+
+    Parameters
+    ----------
+    biased
+        The same network, learned from scenes in which every fox stands in snow and every cat in a meadow, and nothing else
+        does. It is right on such scenes, and for the wrong reason: its explanations show the background.
     """
     preprocess = Preprocess(channels=3, size=(96, 96), mean=DEMO_MEAN, std=DEMO_STD)
-    model = build_demo_model().to(memory_format=torch.channels_last)
-    return Network(model, preprocess, SCENE_CLASSES, name="demo")
+    model = build_demo_model(biased=biased).to(memory_format=torch.channels_last)
+    return Network(model, preprocess, SCENE_CLASSES, name="demo (biased)" if biased else "demo")
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, Tensor]:
