@@ -165,6 +165,7 @@ def test_the_difference_of_two_classes_and_a_regression_s_only_output():
         assert cw.grad_cam(model, torch.rand(2, 3, 8, 8), target, layer="0.1").values.shape == (2, 6, 6)
 
 
+FEW = {"box_score_thresh": 0.0, "rpn_post_nms_top_n_test": 20, "box_detections_per_img": 10}
 EVERY = {
     "saliency": cw.saliency,
     "guided_backprop": cw.guided_backprop,
@@ -202,9 +203,9 @@ def test_torchvision_s_segmentation_networks_are_explained_at_their_pixels(name)
 @pytest.mark.parametrize(
     ("name", "layer", "options"),
     [
-        ("fasterrcnn_mobilenet_v3_large_320_fpn", "backbone.body.16", {"box_score_thresh": 0.0}),
-        ("fasterrcnn_resnet50_fpn", "backbone.body.layer4", {"box_score_thresh": 0.0, "min_size": 96, "max_size": 128}),
-        ("ssdlite320_mobilenet_v3_large", "backbone.features.0", {"score_thresh": 0.0}),
+        ("fasterrcnn_mobilenet_v3_large_320_fpn", "backbone.body.16", FEW),
+        ("fasterrcnn_resnet50_fpn", "backbone.body.layer4", FEW | {"min_size": 96, "max_size": 128}),
+        ("ssdlite320_mobilenet_v3_large", "backbone.features.0", {"score_thresh": 0.0, "topk_candidates": 5}),
     ],
 )
 def test_torchvision_s_detectors_are_explained_at_their_boxes(name, layer, options):
