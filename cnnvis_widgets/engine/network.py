@@ -186,7 +186,7 @@ class Network:
     def unbounded(self) -> Network:
         """The same network, taking float batches of its size as they are: noisy or interpolated pictures leave [0, 1]."""
         free = copy.copy(self)
-        free._bounded = False
+        free._bounded = False  # noqa: SLF001 (its own kind)
         return free
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
@@ -301,7 +301,8 @@ class Network:
             all of them at once.
         """
         other = copy.copy(self)
-        other._edits = [*self._edits, (self.layer(layer).name, change)]
+        entry = (self.layer(layer).name, change)
+        other._edits = [*self._edits, entry]  # noqa: SLF001 (its own kind)
         return other
 
     # behind the scenes --------------------------------------------------------------------------------------------

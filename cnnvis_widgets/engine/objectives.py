@@ -62,15 +62,15 @@ class Objective:
 
     def __add__(self, other: Objective | float) -> Objective:
         """The sum, picture by picture."""
-        return self._with(other, torch.add, "+")
+        return self.combined(other, torch.add, "+")
 
     def __sub__(self, other: Objective | float) -> Objective:
         """The difference, picture by picture."""
-        return self._with(other, torch.sub, "\N{MINUS SIGN}")
+        return self.combined(other, torch.sub, "\N{MINUS SIGN}")
 
     def __mul__(self, factor: Objective | float) -> Objective:
         """The product, picture by picture."""
-        return self._with(factor, torch.mul, "\N{MULTIPLICATION SIGN}")
+        return self.combined(factor, torch.mul, "\N{MULTIPLICATION SIGN}")
 
     def __neg__(self) -> Objective:
         """The objective turned round."""
@@ -89,18 +89,19 @@ class Objective:
         """A number times this."""
         return self * factor
 
-    def _with(self, other: Objective | float, combine: Callable[..., Tensor], sign: str) -> Objective:
+    def combined(self, other: Objective | float, combine: Callable[..., Tensor], sign: str) -> Objective:
+        """Both as one, by a function of two tensors (N,)."""
         if isinstance(other, Objective):
             second = other
             layers = tuple(dict.fromkeys(self.layers + second.layers))
             both = self.logits or second.logits
             count = max(len(self.each), len(second.each))
-            each = tuple(self.of_picture(k)._with(second.of_picture(k), combine, sign) for k in range(count))
+            each = tuple(self.of_picture(k).combined(second.of_picture(k), combine, sign) for k in range(count))
             name = f"({self.name} {sign} {second.name})"
             return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each)
         if not isinstance(other, (int, float)):
             return NotImplemented
-        each = tuple(one._with(other, combine, sign) for one in self.each)
+        each = tuple(one.combined(other, combine, sign) for one in self.each)
         name = f"({self.name} {sign} {other:g})"
         return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each)
 

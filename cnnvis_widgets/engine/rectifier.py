@@ -97,10 +97,8 @@ class Rectifier(TorchFunctionMode):
 
 def as_relu(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[float, bool] | None:
     """(ceiling, whether in place) if this call of a function is a ReLU."""
-    if func in _PLAIN:
-        return _INFINITY, bool(_given(args, kwargs, 1, "inplace", default=False))
-    if func in _IN_PLACE:
-        return _INFINITY, True
+    if func in _PLAIN or func in _IN_PLACE:
+        return _INFINITY, func in _IN_PLACE or bool(_given(args, kwargs, 1, "inplace", default=False))
     if func is F.relu6:
         return 6.0, bool(_given(args, kwargs, 1, "inplace", default=False))
     if func in (F.hardtanh, F.hardtanh_):

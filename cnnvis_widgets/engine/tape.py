@@ -75,11 +75,14 @@ class Tape(TorchFunctionMode):
         Node -> the layer that has it as its output; the innermost, where several do.
     shapes : dict
         Node -> shape.
+    prologue : int
+        How many of the operations come before the model itself.
     """
 
     operations: list[Operation] = field(default_factory=list)
     layers: dict[Node, str] = field(default_factory=dict)
     shapes: dict[Node, torch.Size] = field(default_factory=dict)
+    prologue: int = 0
 
     def __post_init__(self) -> None:
         super().__init__()

@@ -43,7 +43,8 @@ def deconvnet(
     -------
     Heatmap
         `values` (N, H, W), signed: the sum over the color channels, with respect to pixels in [0, 1]. What the first layer's
-        filters hand back is not rectified, so negative values are normal. `channels` (N, C, H, W). `relus` counts the ReLUs intercepted.
+        filters hand back is not rectified, so negative values are normal. `channels` (N, C, H, W). `relus` counts the ReLUs
+        intercepted.
 
     Raises
     ------

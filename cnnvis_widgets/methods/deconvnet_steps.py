@@ -86,11 +86,17 @@ def _recorded(network: Network, picture: Tensor, objective: Objective) -> tuple[
         if name in objective.layers and node is not None:
             read[name] = node, tensor.detach().clone()
 
+    def normalized() -> Tensor:
+        tape.operations.clear()
+        made = network._input(picture)  # noqa: SLF001 (as a trace does)
+        tape.prologue = len(tape.operations)
+        return made
+
     forward = Forward(network.model, {layer.name: layer.address for layer in network.layers}, summary=note)
     with lock_of(network.model), evaluating(network.model):
         start = tape.follow(picture)
         with tape:
-            output = forward.run(lambda: network._input(picture))  # noqa: SLF001 (as a trace does)
+            output = forward.run(normalized)
     return tape, start, read, output
 
 
@@ -122,20 +128,27 @@ def _back(tape: Tape, signals: dict[Node, Tensor]) -> tuple[list[Stage], int]:
     first = max(signals)
     stages = [_stage(tape.layers.get(first, ""), "start", "the signal begins", signals[first], signals[first])]
     relus = 0
-    for operation in reversed(tape.operations):
+    normalized = None  # the signal at the normalized picture: how that was made is one stage
+    for index, operation in reversed(list(enumerate(tape.operations))):
         signal = signals.pop(operation.output, None)
         if signal is None:
             continue
+        if index < tape.prologue and normalized is None:
+            normalized = signal
         done = undo(operation, signal, {place: tape.shapes[node] for place, node in operation.sources.items()})
         handed = dict.fromkeys(operation.sources, signal) if done is None else done.signals
         for place, back in handed.items():
             node = operation.sources[place]
             signals[node] = signals[node] + back if node in signals else back
-        if done is not None:
+        if done is not None and normalized is None:
             relus += done.deed == "rectify"
             leaving = next(iter(handed.values())) if len(handed) == 1 else signal
             layer = tape.layers.get(operation.output, "")
             stages.append(_stage(layer, done.deed, done.text, signal, leaving, operation.switches))
+    if normalized is not None and signals:
+        (arrived,) = signals.values()
+        if not torch.equal(arrived, normalized):
+            stages.append(_stage("", "scale", "from the normalized picture back to pixels in [0, 1]", normalized, arrived))
     return stages, relus
 
 

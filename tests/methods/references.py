@@ -65,9 +65,8 @@ class Whole(nn.Module):
 
     def __init__(self, network):
         super().__init__()
-        mean, std = (torch.tensor(each, dtype=torch.float64).view(1, -1, 1, 1) for each in (network.preprocess.mean, network.preprocess.std))
-        self.register_buffer("mean", mean)
-        self.register_buffer("std", std)
+        self.mean = torch.tensor(network.preprocess.mean, dtype=torch.float64).view(1, -1, 1, 1)
+        self.std = torch.tensor(network.preprocess.std, dtype=torch.float64).view(1, -1, 1, 1)
         self.model = network.model
 
     def forward(self, x):

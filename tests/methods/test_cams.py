@@ -312,7 +312,7 @@ def test_cam_refuses_a_head_that_is_not_linear():
         nn.Conv2d(3, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)
     )
     network = cw.Network(model, cw.Preprocess(size=(8, 8)))
-    with pytest.raises(cw.LayerError, match="no linear function of the averaged channels of any layer.*use grad_cam"):
+    with pytest.raises(cw.LayerError, match=r"no linear function of the averaged channels of any layer.*use grad_cam"):
         cw.cam(network, torch.rand(1, 3, 8, 8), 1)
     with pytest.raises(cw.TargetError, match="give an index or a label, not Objective"):
         cw.cam(network_of(CASES["in-place ReLU"]), pictures_for(CASES["in-place ReLU"]), cw.class_score(1))

@@ -15,6 +15,7 @@ from torch import nn
 
 import cnnvis_widgets as cw
 
+
 def _read_at(method, **options):
     """A method that reads a layer, for class 2."""
     return lambda network, images, layer: _finished(method(network, images, 2, layer=layer, **options))

@@ -77,7 +77,7 @@ def test_the_stages_of_a_small_network_are_those_of_the_paper():
         back[:, i : i + 2, j : j + 2] += signal[k, i, j] * kernel[k]
     np.testing.assert_allclose(stages[2].signal, back.detach(), atol=1e-6)
     unpooled, switches = torch.zeros_like(first[0]), np.zeros(pooled.shape[1:], int)
-    height, width = first.shape[2:]
+    width = first.shape[3]
     for k, i, j in itertools.product(range(2), range(pooled.shape[2]), range(pooled.shape[3])):
         window = first[0, k, 2 * i : 2 * i + 3, 2 * j : 2 * j + 3]
         y, x = divmod(int(window.argmax()), window.shape[1])
