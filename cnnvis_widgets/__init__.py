@@ -9,8 +9,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .engine.curves import Curves as Curves
     from .engine.datasets import folder as folder
     from .engine.errors import CnnvisError as CnnvisError
+    from .engine.errors import EvaluationError as EvaluationError
     from .engine.errors import GradientError as GradientError
     from .engine.errors import ImageError as ImageError
     from .engine.errors import LayerError as LayerError
@@ -21,29 +23,62 @@ if TYPE_CHECKING:
     from .engine.models import load as load
     from .engine.network import Network as Network
     from .engine.objectives import Objective as Objective
+    from .engine.objectives import box_score as box_score
     from .engine.objectives import channel as channel
     from .engine.objectives import class_probability as class_probability
     from .engine.objectives import class_score as class_score
     from .engine.objectives import direction as direction
     from .engine.objectives import neuron as neuron
+    from .engine.objectives import pixel_score as pixel_score
     from .engine.preprocess import Preprocess as Preprocess
+    from .engine.ranking import Ranking as Ranking
     from .engine.results import Gallery as Gallery
     from .engine.results import Heatmap as Heatmap
     from .engine.results import Predictions as Predictions
     from .engine.scenes import scenes as scenes
+    from .engine.stages import Stage as Stage
+    from .engine.stages import Stages as Stages
     from .engine.steps import Step as Step
     from .engine.steps import Steps as Steps
+    from .methods.ablation_cam import ablation_cam as ablation_cam
     from .methods.activation_maps import activation_maps as activation_maps
+    from .methods.cam import cam as cam
+    from .methods.deconvnet import deconvnet as deconvnet
+    from .methods.deconvnet_steps import deconvnet_steps as deconvnet_steps
+    from .methods.eigen_cam import eigen_cam as eigen_cam
+    from .methods.evaluation import average_drop as average_drop
+    from .methods.evaluation import deletion as deletion
+    from .methods.evaluation import insertion as insertion
+    from .methods.evaluation import mask_overlap as mask_overlap
+    from .methods.evaluation import max_sensitivity as max_sensitivity
+    from .methods.evaluation import pointing_game as pointing_game
+    from .methods.evaluation import randomization_check as randomization_check
     from .methods.filters import filters as filters
     from .methods.grad_cam import grad_cam as grad_cam
+    from .methods.grad_cam_plus_plus import grad_cam_plus_plus as grad_cam_plus_plus
+    from .methods.guided_backprop import guided_backprop as guided_backprop
+    from .methods.guided_grad_cam import guided_grad_cam as guided_grad_cam
+    from .methods.hires_cam import hires_cam as hires_cam
+    from .methods.input_x_gradient import input_x_gradient as input_x_gradient
+    from .methods.integrated_gradients import integrated_gradients as integrated_gradients
+    from .methods.layer_cam import layer_cam as layer_cam
+    from .methods.rank_methods import rank_methods as rank_methods
+    from .methods.saliency import saliency as saliency
+    from .methods.score_cam import score_cam as score_cam
+    from .methods.smooth_grad import smooth_grad as smooth_grad
+    from .methods.xgrad_cam import xgrad_cam as xgrad_cam
     from .widgets.grad_cam_viewer import GradCAMViewer as GradCAMViewer
     from .widgets.layer_explorer import LayerExplorer as LayerExplorer
+    from .widgets.saliency_viewer import SaliencyViewer as SaliencyViewer
+    from .widgets.trust_board import TrustBoard as TrustBoard
 
 __version__ = "0.1.0"
 
 # Where each public name lives. They are fetched when first used, so that importing the package does not import torch.
 _HOMES = {
     "CnnvisError": "engine.errors",
+    "Curves": "engine.curves",
+    "EvaluationError": "engine.errors",
     "Gallery": "engine.results",
     "GradCAMViewer": "widgets.grad_cam_viewer",
     "GradientError": "engine.errors",
@@ -56,22 +91,53 @@ _HOMES = {
     "Objective": "engine.objectives",
     "Predictions": "engine.results",
     "Preprocess": "engine.preprocess",
+    "Ranking": "engine.ranking",
+    "SaliencyViewer": "widgets.saliency_viewer",
+    "Stage": "engine.stages",
+    "Stages": "engine.stages",
     "Step": "engine.steps",
     "Steps": "engine.steps",
     "TargetError": "engine.errors",
+    "TrustBoard": "widgets.trust_board",
     "WeightsError": "engine.errors",
+    "ablation_cam": "methods.ablation_cam",
     "activation_maps": "methods.activation_maps",
+    "average_drop": "methods.evaluation",
+    "box_score": "engine.objectives",
+    "cam": "methods.cam",
     "channel": "engine.objectives",
     "class_probability": "engine.objectives",
     "class_score": "engine.objectives",
+    "deconvnet": "methods.deconvnet",
+    "deconvnet_steps": "methods.deconvnet_steps",
+    "deletion": "methods.evaluation",
     "demo": "engine.models",
     "direction": "engine.objectives",
+    "eigen_cam": "methods.eigen_cam",
     "filters": "methods.filters",
     "folder": "engine.datasets",
     "grad_cam": "methods.grad_cam",
+    "grad_cam_plus_plus": "methods.grad_cam_plus_plus",
+    "guided_backprop": "methods.guided_backprop",
+    "guided_grad_cam": "methods.guided_grad_cam",
+    "hires_cam": "methods.hires_cam",
+    "input_x_gradient": "methods.input_x_gradient",
+    "insertion": "methods.evaluation",
+    "integrated_gradients": "methods.integrated_gradients",
+    "layer_cam": "methods.layer_cam",
     "load": "engine.models",
+    "mask_overlap": "methods.evaluation",
+    "max_sensitivity": "methods.evaluation",
     "neuron": "engine.objectives",
+    "pixel_score": "engine.objectives",
+    "pointing_game": "methods.evaluation",
+    "randomization_check": "methods.evaluation",
+    "rank_methods": "methods.rank_methods",
+    "saliency": "methods.saliency",
     "scenes": "engine.scenes",
+    "score_cam": "methods.score_cam",
+    "smooth_grad": "methods.smooth_grad",
+    "xgrad_cam": "methods.xgrad_cam",
 }
 
 __all__ = [*_HOMES]  # noqa: PLE0604 (strings, sorted, kept so by a test)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import LayerError
-from .thin_gradient import ThinHooks
+from .thin_gradient import Thin, ThinHooks
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -99,7 +99,7 @@ class Forward:
         mutated: set[str] | None = None,
         stop: bool = False,
         summary: Callable[[str, Tensor], Any] | None = None,
-        thin: tuple[nn.Module, ...] = (),
+        thin: Thin | None = None,
     ) -> None:
         self.model = model
         self.keep = keep
@@ -108,7 +108,7 @@ class Forward:
         self.mutated = set() if mutated is None else mutated
         self.stop = stop
         self.summary = summary
-        self.thin = thin if leaves else ()
+        self.thin = thin if thin and leaves else {}
         self.kept: dict[str, Any] = {}
         self.stopped = False
 

@@ -241,7 +241,7 @@ class Network:
             edits=[(self.layer(name).address, change) for name, change in self._edits],
             mutated=self._mutated,
             stop=not logits and bool(keep),
-            thin=thin_layers(self.model, self.classes) if wanted else (),
+            thin=thin_layers(self.model, self.classes, to_image=IMAGE in wanted) if wanted else None,
         )
         trace = Trace(self, self.read(images), wanted)
         trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)

@@ -1,7 +1,61 @@
 """One file, one method, one public function: what is asked of a network, as a result that shows itself."""
 
+from .ablation_cam import ablation_cam
 from .activation_maps import activation_maps
+from .cam import cam
+from .deconvnet import deconvnet
+from .deconvnet_steps import deconvnet_steps
+from .eigen_cam import eigen_cam
+from .evaluation import (
+    average_drop,
+    deletion,
+    insertion,
+    mask_overlap,
+    max_sensitivity,
+    pointing_game,
+    randomization_check,
+)
 from .filters import filters
 from .grad_cam import grad_cam
+from .grad_cam_plus_plus import grad_cam_plus_plus
+from .guided_backprop import guided_backprop
+from .guided_grad_cam import guided_grad_cam
+from .hires_cam import hires_cam
+from .input_x_gradient import input_x_gradient
+from .integrated_gradients import integrated_gradients
+from .layer_cam import layer_cam
+from .rank_methods import rank_methods
+from .saliency import saliency
+from .score_cam import score_cam
+from .smooth_grad import smooth_grad
+from .xgrad_cam import xgrad_cam
 
-__all__ = ["activation_maps", "filters", "grad_cam"]
+__all__ = [
+    "ablation_cam",
+    "activation_maps",
+    "average_drop",
+    "cam",
+    "deconvnet",
+    "deconvnet_steps",
+    "deletion",
+    "eigen_cam",
+    "filters",
+    "grad_cam",
+    "grad_cam_plus_plus",
+    "guided_backprop",
+    "guided_grad_cam",
+    "hires_cam",
+    "input_x_gradient",
+    "insertion",
+    "integrated_gradients",
+    "layer_cam",
+    "mask_overlap",
+    "max_sensitivity",
+    "pointing_game",
+    "randomization_check",
+    "rank_methods",
+    "saliency",
+    "score_cam",
+    "smooth_grad",
+    "xgrad_cam",
+]

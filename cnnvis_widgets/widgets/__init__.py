@@ -2,5 +2,7 @@
 
 from .grad_cam_viewer import GradCAMViewer
 from .layer_explorer import LayerExplorer
+from .saliency_viewer import SaliencyViewer
+from .trust_board import TrustBoard
 
-__all__ = ["GradCAMViewer", "LayerExplorer"]
+__all__ = ["GradCAMViewer", "LayerExplorer", "SaliencyViewer", "TrustBoard"]

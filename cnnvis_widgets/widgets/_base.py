@@ -34,12 +34,13 @@ class Update:
     """What a step of work changes: traits, and how far it is (None: unknown).
 
     `chosen` fills in what was asked for without saying which: trait -> (value it was asked with, value found). It does not
-    overwrite a choice made in the meantime.
+    overwrite a choice made in the meantime. `now` shows it at once, however little time has passed, as the next may take long.
     """
 
     traits: Mapping[str, Any]
     progress: float | None = None
     chosen: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    now: bool = False
 
 
 def built(name: str) -> Path | str:
@@ -92,6 +93,8 @@ class Viewer(anywidget.AnyWidget):
 
     #: Traits whose change asks the network again.
     _asks: ClassVar[tuple[str, ...]] = ("image", "layer", "target")
+    #: How many seconds a cell waits for the still picture before it shows the widget.
+    _poster_patience: ClassVar[float] = 20.0
 
     def __init__(self, network: Any, image: Any = None, **options: Any) -> None:
         self._check(options)
@@ -165,6 +168,10 @@ class Viewer(anywidget.AnyWidget):
     def _poster(self) -> bytes | None:
         """A PNG of what is shown, for places where the widget cannot run."""
         raise NotImplementedError
+
+    def _presentable(self) -> bool:
+        """Whether there is something that a still picture can show."""
+        return self.status == "ready"
 
     def _archived(self) -> dict[str, Any]:
         """Everything a page without a kernel can show, for the `archive` trait."""
@@ -302,19 +309,20 @@ class Viewer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle
-        self.wait(20)
-        poster = self._poster() if self.status == "ready" else None
-        if poster is not None and not _poster.publish(poster):
+        self.wait(self._poster_patience)
+        poster = self._poster() if self._presentable() else None
+        if poster is not None and not _poster.publish(poster, self.model_id):
             data = {**data, "image/png": _page.base64_text(poster)}
         return data, metadata
 
     def _page(self) -> str:
+        archive = self._archived()  # it may fill in what no one has looked at yet
         state = {
             name: getattr(self, name)
             for name in self.traits(sync=True)
             if not name.startswith("_") and name in _own(self)
         }
-        state |= {"archive": self._archived(), "status": "ready" if self._has_result() else "empty", "progress": -1.0}
+        state |= {"archive": archive, "status": "ready" if self._has_result() else "empty", "progress": -1.0}
         return _page.page(f"{self.title}: {self.subject}", state, self._esm, self._css)
 
     # behind the scenes --------------------------------------------------------------------------------------------

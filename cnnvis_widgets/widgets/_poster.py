@@ -15,10 +15,13 @@ from PIL.PngImagePlugin import PngInfo
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ..engine.ranking import Measure, Ranking
+
 #: Stands at the beginning of every poster's file, so that the front-end knows it among other pictures.
 MARK = "cnnvis_widgets poster"
 
 _INK, _QUIET, _RULE = (31, 31, 31), (92, 92, 92), (222, 222, 222)
+_TRACK, _MARK = (236, 236, 236), (150, 150, 150)
 _MARGIN, _LINE = 16, 20
 _SCALE = 2  # drawn at twice the size, for sharp screens
 
@@ -78,8 +81,88 @@ def pair(
     return sheet.png(f"{layer}, values {ranges}")
 
 
-def publish(png: bytes) -> bool:
-    """Show a poster as an output of its own, where the host is JupyterLab or Notebook; whether it was."""
+def multiples(
+    title: str, target: str, panels: Sequence[tuple[str, np.ndarray]], image: Tensor, *, signed: bool
+) -> bytes:
+    """The picture, and beside it one map a method, each on its own scale.
+
+    Parameters
+    ----------
+    panels
+        (title, float32 (h, w)) of each method.
+    """
+    from ..engine.colormaps import colorize
+    from ..engine.pictures import resize
+
+    side, gap, head, columns = 168 * _SCALE, 12 * _SCALE, 24 * _SCALE, 4
+    photo = _fitted(image, side)
+    size = photo.shape[:2]
+    rows = -(-(len(panels) + 1) // columns)
+    across = min(columns, len(panels) + 1)
+    sheet = _Sheet(across * (size[1] + gap) - gap, rows * (head + size[0] + gap) - gap, title)
+    for place, (name, values) in enumerate([("", None), *panels]):
+        left, top = place % columns * (size[1] + gap), place // columns * (head + size[0] + gap)
+        sheet.text(name or target, left, top, strong=True)
+        if values is None:
+            sheet.paste(photo, left, top + head)
+            continue
+        shown = np.nan_to_num(values if signed else np.abs(values), posinf=0, neginf=0)
+        bound = float(np.quantile(np.abs(shown), 0.99 if shown.size > 400 else 1)) or 1.0
+        colors = colorize(shown, -bound if signed else 0, bound, "polar" if signed else "tide")
+        sheet.paste(resize(colors, size), left, top + head)
+    kind = "warm is positive, cool negative" if signed else "strength without sign"
+    return sheet.png(f"{target}: {kind}; each map on its own scale")
+
+
+def board(title: str, ranking: Ranking, names: Sequence[str]) -> bytes:
+    """A row a method, a column a measure: the mean, a bar, the 95 % interval, and a tick where a random map is."""
+    left, wide, gap, high, head = 150 * _SCALE, 92 * _SCALE, 20 * _SCALE, 36 * _SCALE, 44 * _SCALE
+    rows = [*names, ranking.methods[-1]]
+    sheet = _Sheet(left + len(ranking.measures) * (wide + gap) - gap, head + len(rows) * high, title)
+    for row, name in enumerate(rows):
+        sheet.rule(head + row * high)
+        sheet.text(name, 0, head + row * high + 10 * _SCALE, strong=row < len(names))
+    for column, measure in enumerate(ranking.measures):
+        x = left + column * (wide + gap)
+        sheet.text(measure.title, x + wide, 0, right=True, strong=True)
+        sheet.text(f"best: {measure.better}", x + wide, 18 * _SCALE, right=True)
+        largest = float(np.nan_to_num(ranking.mean[:, column]).max())
+        top = measure.top or max(largest, 1e-9)
+        apart = ranking.told_apart_from_random(measure)
+        for row in range(len(rows)):
+            mean, low, end, chance = (
+                float(each)
+                for each in (
+                    ranking.mean[row, column],
+                    ranking.low[row, column],
+                    ranking.high[row, column],
+                    ranking.mean[-1, column],
+                )
+            )
+            y = head + row * high
+            sheet.text(_figure(mean, measure, largest), x + wide, y + 6 * _SCALE, right=True, strong=bool(apart[row]))
+            sheet.bar(x, y + 24 * _SCALE, wide, [each / top for each in (mean, low, end, chance)])
+    done = f"{ranking.done} of {ranking.scenes} scenes" if ranking.done < ranking.scenes else f"{ranking.scenes} scenes"
+    return sheet.png(
+        f"{done}; bar: mean, line: 95 % interval, tick: random map; gray numbers are not told apart from it"
+    )
+
+
+def _figure(value: float, measure: Measure, largest: float) -> str:
+    if value != value:  # noqa: PLR0124 (NaN)
+        return "-"
+    if measure.hit:
+        return f"{100 * value:.0f} %"
+    if measure.key == "cost":
+        return f"{value:.0f}" if value >= 10 else f"{value:.1f}"
+    return f"{value:.3f}" if largest < 0.1 else f"{value:.2f}"
+
+
+def publish(png: bytes, name: str, *, again: bool = False) -> bool:
+    """Show a poster as an output of its own, where the host is JupyterLab or Notebook; whether it was.
+
+    `again` puts it in place of the one that was shown under this name, if any was.
+    """
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     elsewhere = "google.colab" in sys.modules or any(name.startswith("VSCODE_") for name in os.environ)
@@ -88,7 +171,7 @@ def publish(png: bytes) -> bool:
     with Image.open(io.BytesIO(png)) as image:
         shown = {"width": image.width // _SCALE, "height": image.height // _SCALE}
     data = {"image/png": png, "text/plain": "a picture of the widget below"}
-    shell.display_pub.publish(data, {"image/png": shown})
+    shell.display_pub.publish(data, {"image/png": shown}, transient={"display_id": name}, update=again)
     return True
 
 
@@ -121,6 +204,22 @@ class _Sheet:
     def text(self, text: str, x: int, y: int, *, right: bool = False, strong: bool = False) -> None:
         place = (_MARGIN * _SCALE + x, self.top + y)
         self.draw.text(place, text, _INK if strong else _QUIET, _font(), anchor="ra" if right else "la")
+
+    def rule(self, y: int) -> None:
+        self.draw.line([(0, self.top + y), (self.image.width, self.top + y)], _RULE, _SCALE // 2)
+
+    def bar(self, x: int, y: int, width: int, shares: Sequence[float]) -> None:
+        """A mean as a bar, the ends of its interval as a line, and a reference as a tick: shares of the width, or NaN."""
+        x, y = _MARGIN * _SCALE + x, self.top + y
+        mean, low, high, reference = (x + width * min(1, max(0, share)) if share == share else None for share in shares)  # noqa: PLR0124 (not NaN)
+        self.draw.rectangle([(x, y), (x + width, y + 5 * _SCALE)], _TRACK)
+        if mean is not None:
+            self.draw.rectangle([(x, y), (mean, y + 5 * _SCALE)], _MARK)
+        if reference is not None:
+            self.draw.line([(reference, y - 3 * _SCALE), (reference, y + 8 * _SCALE)], _QUIET, _SCALE)
+        if low is not None and high is not None:
+            middle = y + 5 * _SCALE // 2
+            self.draw.line([(low, middle), (high, middle)], _INK, _SCALE)
 
     def png(self, caption: str) -> bytes:
         self.text(caption, 0, self.height + 10 * _SCALE)

@@ -23,7 +23,8 @@ class Task(Generic[Part]):
     Parameters
     ----------
     publish
-        Called in the worker thread with each part that is to be shown: at most ten a second, and always the last.
+        Called in the worker thread with each part that is to be shown: at most ten a second, and always the last, as well as
+        those that say `now`.
     finished
         Called when the work has come to its end.
     failed
@@ -85,20 +86,18 @@ class Task(Generic[Part]):
                 self._tell(ticket, lambda error=error: self._failed(error))  # type: ignore[misc]
 
     def _drive(self, parts: Iterator[Part], ticket: int) -> bool:
-        """Whether the work came to its end."""
-        shown, held = 0.0, []
-        for part in parts:
-            if ticket != self._ticket:
-                close = getattr(parts, "close", None)
-                if close is not None:
-                    close()
-                return False
-            held = [part]
-            if time.monotonic() - shown >= 1 / FRAMES_PER_SECOND:
-                self._tell(ticket, lambda part=part: self._publish(part))  # type: ignore[misc]
-                shown, held = time.monotonic(), []
-        for part in held:
-            self._tell(ticket, lambda part=part: self._publish(part))  # type: ignore[misc]
+        """Whether the work came to its end. What was held back when it failed is shown first."""
+        pace: _Pace[Part] = _Pace(lambda part: self._tell(ticket, lambda: self._publish(part)))
+        try:
+            for part in parts:
+                if ticket != self._ticket:
+                    close = getattr(parts, "close", None)
+                    if close is not None:
+                        close()
+                    return False
+                pace.add(part, now=getattr(part, "now", False))
+        finally:
+            pace.flush()
         return True
 
     def _tell(self, ticket: int, news: Callable[[], None]) -> None:
@@ -106,3 +105,38 @@ class Task(Generic[Part]):
         with self._guard:
             if ticket == self._ticket:
                 news()
+
+
+class _Pace(Generic[Part]):
+    """Lets parts through at most ten times a second: of those that come too soon the last is shown in time, whatever follows."""
+
+    def __init__(self, show: Callable[[Part], None]) -> None:
+        self._show = show
+        self._guard = threading.Lock()
+        self._held: list[Part] = []
+        self._last = 0.0
+        self._timer: threading.Timer | None = None
+
+    def add(self, part: Part, *, now: bool = False) -> None:
+        with self._guard:
+            self._held = [part]
+            wait = self._last + 1 / FRAMES_PER_SECOND - time.monotonic()
+            if wait > 0 and not now:
+                if self._timer is None:
+                    self._timer = threading.Timer(wait, self.flush)
+                    self._timer.daemon = True
+                    self._timer.start()
+                return
+        self.flush()
+
+    def flush(self) -> None:
+        """Show what is held back."""
+        with self._guard:
+            timer, self._timer = self._timer, None
+            held, self._held = self._held, []
+            self._last = time.monotonic()
+            for part in held:
+                self._show(part)
+        if timer is not None and timer is not threading.current_thread():
+            timer.cancel()
+            timer.join(1)

@@ -1,6 +1,6 @@
 // Written by `make traits` from the widget classes: change the Python, not this file.
 
-import type { Activity, Archive, Empty, HeatmapInfo, LayerInfo, Maps, Notice, Picture, Unit } from "./wire";
+import type { Activity, Archive, AttributionInfo, AttributionMethod, Empty, HeatmapInfo, LayerInfo, Maps, MethodInfo, Notice, Picture, RankTable, RegionsInfo, SceneInfo, TrustMap, Unit, Walk } from "./wire";
 
 export type * from "./wire";
 
@@ -23,10 +23,16 @@ export interface ViewerTraits {
 export interface GradCAMViewerTraits extends ViewerTraits {
   colormap: "tide" | "viridis" | "gray";
   compare: number;
+  contrast: boolean;
+  fused: string[];
   heatmaps: HeatmapInfo[];
+  method: "grad_cam" | "grad_cam_plus_plus" | "hires_cam" | "layer_cam" | "xgrad_cam" | "eigen_cam" | "cam" | "score_cam" | "ablation_cam";
   opacity: number;
+  place: number[];
+  regions: RegionsInfo[];
   same_scale: boolean;
   signed: boolean;
+  threshold: number;
 }
 
 export interface LayerExplorerTraits extends ViewerTraits {
@@ -34,4 +40,31 @@ export interface LayerExplorerTraits extends ViewerTraits {
   colormap: "tide" | "viridis" | "gray";
   maps: Maps | Empty;
   unit: Unit | Empty;
+}
+
+export interface SaliencyViewerTraits extends ViewerTraits {
+  heatmaps: AttributionInfo[];
+  method: string;
+  methods: AttributionMethod[];
+  mode: "compare" | "steps";
+  partial: AttributionInfo | Empty;
+  shown: string[];
+  signed: boolean;
+  sort: "family" | "agreement" | "cost";
+  stages: Walk | Empty;
+  step: number;
+  unit: string;
+  zoom: number;
+}
+
+export interface TrustBoardTraits extends ViewerTraits {
+  heatmaps: TrustMap[];
+  kept: Record<string, TrustMap>;
+  measure: string;
+  method: string;
+  methods: MethodInfo[];
+  scenes: SceneInfo[];
+  table: RankTable | Empty;
+  view: "overlay" | "map" | "picture";
+  worst_first: boolean;
 }

@@ -1,7 +1,7 @@
 /** Small states of the widgets, and a way to run one. */
 
 import { PlainModel } from "../src/kit/plain_model";
-import type { HeatmapInfo, LayerInfo, Maps as MapsReply, Picture } from "../src/traits";
+import type { AttributionInfo, AttributionMethod, HeatmapInfo, LayerInfo, Maps as MapsReply, Picture, StageInfo, Walk } from "../src/traits";
 
 export const floats = (...values: number[]) => new DataView(Float32Array.from(values).buffer);
 export const ints = (...values: number[]) => new DataView(Int32Array.from(values).buffer);
@@ -24,7 +24,7 @@ export function maps(image: number, name: string): MapsReply {
 }
 
 export function heatmap(image: number, name: string, target: number, values = [-1, 0, 1, 2], why = ""): HeatmapInfo {
-  return { image, layer: name, target, height: 2, width: 2, data: floats(...values), why };
+  return { image, layer: name, target, against: -1, method: "grad_cam", place: [], height: 2, width: 2, data: floats(...values), why, done: 1 };
 }
 
 const COMMON = {
@@ -35,7 +35,60 @@ const COMMON = {
 export const explorerState = (more: object = {}) => ({ ...COMMON, colormap: "tide", maps: maps(0, "conv1"), unit: {}, activity: {}, ...more });
 
 export const camState = (more: object = {}) => ({
-  ...COMMON, target: 1, compare: -1, signed: false, opacity: 0.8, colormap: "tide", same_scale: false, heatmaps: [heatmap(0, "conv1", 1)], ...more,
+  ...COMMON, method: "grad_cam", fused: [], place: [], regions: [], target: 1, compare: -1, contrast: false, signed: false, threshold: 0, opacity: 0.8, colormap: "tide",
+  same_scale: false, heatmaps: [heatmap(0, "conv1", 1)], ...more,
+});
+
+/** Numbers as float16, where that holds them exactly. */
+export function halves(...values: number[]): DataView {
+  const bits = values.map((value) => {
+    if (value === 0) return 0;
+    const exponent = Math.floor(Math.log2(Math.abs(value)));
+    return (value < 0 ? 0x8000 : 0) | ((exponent + 15) << 10) | Math.round((Math.abs(value) / 2 ** exponent - 1) * 1024);
+  });
+  return new DataView(Uint16Array.from(bits).buffer);
+}
+
+export function attribution(method: string, values: number[], more: Partial<AttributionInfo> = {}): AttributionInfo {
+  const [height, width] = values.length === 1 ? [1, 1] : [2, 2];
+  return {
+    image: 0, target: 1, method, layer: method.endsWith("cam") ? "conv1" : "", height, width, scale: 1, data: halves(...values), low: Math.min(...values), high: Math.max(...values),
+    sum: values.reduce((sum, value) => sum + value, 0), positive: 0.5, half: 0.25, why: "", done: 1, total: 1, ms: 40, relus: null, error: null, notes: [], where: "", failed: "", rho: {}, ...more,
+  };
+}
+
+const attributionMethod = (key: string, title: string, family: string, listed = true): AttributionMethod => ({
+  key, title, short: title, family, how: `${title} does something.`, unit: "score", layered: key.endsWith("cam"), passes: [1, 1], listed,
+});
+
+export const saliencyState = (more: object = {}) => ({
+  ...COMMON, target: 1, mode: "compare", sort: "family", signed: true, zoom: 1, unit: "", step: 0, method: "saliency", partial: {}, stages: {},
+  shown: ["saliency", "guided_backprop", "deconvnet", "grad_cam"],
+  methods: [
+    attributionMethod("saliency", "Gradient", "gradient"), attributionMethod("guided_backprop", "Guided backprop", "rectified"), attributionMethod("deconvnet", "DeconvNet", "rectified"),
+    attributionMethod("grad_cam", "Grad-CAM", "cam"), attributionMethod("score_cam", "Score-CAM", "perturbation", false),
+  ],
+  heatmaps: [
+    attribution("saliency", [-1, 0, 1, 2]),
+    attribution("guided_backprop", [1, 2, 3, -4], { ms: 30, rho: { "0||1|saliency": 0.6 } }),
+    attribution("deconvnet", [0, 0, 0, 0.5], { ms: 20, rho: { "0||1|saliency": 0.2, "0||1|guided_backprop": 0.3 } }),
+    attribution("grad_cam", [0, 1, 2, 3], { ms: 10, rho: { "0||1|saliency": 0.4, "0||1|guided_backprop": 0.3, "0||1|deconvnet": 0 } }),
+  ],
+  ...more,
+});
+
+export function stageRow(deed: string, values: number[], more: Partial<StageInfo> = {}): StageInfo {
+  return { layer: "conv1", deed, text: "what happens", shape: [3, 2, 2], alive: 2, zeros: 0.25, positive: 0.5, high: 4, signal: { height: 2, width: 2, scale: 1, data: halves(...values) }, before: {}, switches: {}, ...more };
+}
+
+/** Three stages, the second with switches. */
+export const walk = (): Walk => ({
+  image: 0, target: 1, unit: "", called: "dog", relus: 2, failed: "", pixels: { height: 2, width: 2, scale: 1, data: halves(-1, 0, 1, 2) },
+  rows: [
+    stageRow("start", [0, 1, 0, 0], { layer: "fc", shape: [4, 1, 1] }),
+    stageRow("unpool", [1, 2, 3, 4], { layer: "pool", switches: { height: 1, width: 1, across: 2, data: ints(3) } }),
+    stageRow("filter", [1, 2, 3, 0]),
+  ],
 });
 
 interface Widget {

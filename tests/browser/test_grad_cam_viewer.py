@@ -141,6 +141,168 @@ def test_dragging_through_the_classes_ends_at_the_last(notebook: Notebook) -> No
     assert 1 <= calls <= 30
 
 
+def test_a_method_is_picked_and_a_refused_one_leads_back(notebook: Notebook) -> None:
+    page = notebook.page
+    picker = page.get_by_role("combobox", name="Method")
+    page.get_by_role("option", name="residual1,").click()  # before a linear head the two are the same map
+    notebook.settle()
+    before = pixels(maps(notebook))
+    picker.select_option("HiResCAM")
+    notebook.settle()
+    assert notebook.evaluate_python("[viewer.method, viewer.heatmaps[0]['method']]") == ["hires_cam", "hires_cam"]
+    assert page.get_by_text("each position weighted by its own gradient").is_visible()
+    shown = page.get_by_role("img", name="HiResCAM for car")
+    assert np.abs(pixels(shown) - before).mean() > 1
+    picker.select_option("CAM")
+    notebook.settle()
+    assert "no linear function" in page.get_by_role("alert").inner_text()
+    page.get_by_role("button", name="Back to Grad-CAM").click()
+    notebook.settle()
+    assert notebook.evaluate_python("[viewer.method, viewer.layer, viewer.status]") == [
+        "grad_cam",
+        "residual1",
+        "ready",
+    ]
+    assert maps(notebook).count() == 1
+
+
+def test_a_long_method_fills_in_and_is_cancelled(notebook: Notebook) -> None:
+    page = notebook.page
+    notebook.run_python(
+        "import time\nhandle = network.model.register_forward_pre_hook(lambda *_: time.sleep(0.2))\n"
+        "shares = []\nviewer.observe(lambda change: shares.append(change['new'][0]['done']), names=['heatmaps'])"
+    )
+    page.get_by_role("combobox", name="Method").select_option("Score-CAM")
+    page.get_by_text("of this map is computed").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Compute the rest").wait_for()
+    assert notebook.evaluate_python("viewer.status") == "ready"
+    assert 0 < notebook.evaluate_python("shares[-1]") < 1
+    notebook.run_python("handle.remove()")
+    page.get_by_role("button", name="Compute the rest").click()
+    page.get_by_role("button", name="Compute the rest").wait_for(state="hidden")
+    notebook.settle()
+    assert notebook.evaluate_python("shares[-1]") == 1
+    assert notebook.evaluate_python("shares.count(1)") == 1
+
+
+def test_a_against_b_is_one_map_of_both_signs(notebook: Notebook) -> None:
+    page = notebook.page
+    page.get_by_role("button", name="Show fish as B").click()
+    page.get_by_role("radio", name="A \u2212 B").click()
+    notebook.settle()
+    assert maps(notebook).count() == 1
+    assert page.get_by_role("heading", name="car \u2212 fish").is_visible()
+    row, column = 5, 7
+    code = "cw.class_score(viewer.target) - cw.class_score(viewer.compare)"
+    true = notebook.evaluate_python(f"float(cw.grad_cam(network, images[0], {code}).values[0, {row}, {column}])")
+    box = maps(notebook).bounding_box()
+    assert box is not None
+    maps(notebook).hover(position={"x": box["width"] * (column + 0.5) / 12, "y": box["height"] * (row + 0.5) / 12})
+    text = page.get_by_text(f"row {row}, column {column}").first.inner_text().replace("\u2212", "-")
+    assert abs(float(text.split(":")[-1].split()[0]) - true) <= abs(true) * 0.006 + 1e-9
+
+
+def test_hiding_what_is_weak_asks_python_for_nothing(notebook: Notebook) -> None:
+    page = notebook.page
+    asked = "before = id(viewer.heatmaps)\ncalls = []\nhandle = network.model.register_forward_hook(lambda *_: calls.append(1))"
+    notebook.run_python(asked)
+    shown = pixels(maps(notebook))
+    page.get_by_role("slider", name="Hide below").fill("0.5")
+    page.wait_for_timeout(300)
+    assert np.abs(pixels(maps(notebook)) - shown).mean() > 3
+    values = "viewer.heatmaps[0]['data']"
+    count = f"int((np.frombuffer({values}, np.float32) >= np.frombuffer({values}, np.float32).max() / 2).sum())"
+    notebook.run_python("import numpy as np")
+    assert f"({notebook.evaluate_python(count)} of 12" in page.get_by_text("of the top").inner_text()
+    assert notebook.evaluate_python("[viewer.threshold, len(calls), id(viewer.heatmaps) == before]") == [0.5, 0, True]
+
+
+def test_two_layers_are_fused_by_clicks_and_by_keys(notebook: Notebook) -> None:
+    page = notebook.page
+    page.get_by_role("button", name="Fuse layers").click()
+    page.get_by_role("option", name="residual1,").click()
+    notebook.settle()
+    assert notebook.evaluate_python("viewer.heatmaps[0]['layer']") == "residual1 + separable3"
+    assert page.get_by_text("Fused: residual1 and separable3").is_visible()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("+")
+    notebook.settle()
+    assert notebook.evaluate_python("viewer.fused") == ["residual1", "separable1", "separable3"]
+    page.get_by_role("button", name="Fuse layers").click()
+    notebook.settle()
+    assert notebook.evaluate_python("[viewer.fused, len(viewer.heatmaps[0]['layer'].split('+'))]") == [[], 1]
+
+
+PLACES = """
+import torch
+from torch import nn
+
+class Segmenter(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.look = nn.Conv2d(3, 3, 3, padding=1)
+        self.tell = nn.Conv2d(3, 3, 1)
+    def forward(self, x):
+        return {"out": self.tell(torch.relu(self.look(x))) + 9 * x}
+
+class Detector(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.look, self.head = nn.Conv2d(3, 4, 3, padding=1), nn.Linear(4, 3)
+        self.boxes = torch.tensor([[0.0, 0.0, 48.0, 48.0], [24.0, 24.0, 96.0, 96.0], [60.0, 60.0, 84.0, 84.0]])
+    def forward(self, x):
+        found = []
+        for maps in torch.relu(self.look(x)):
+            rows = [maps[:, int(b[1]):int(b[3]), int(b[0]):int(b[2])].mean((1, 2)) for b in self.boxes]
+            scores = self.head(torch.stack(rows)).softmax(1).amax(1)
+            found.append({"boxes": self.boxes, "labels": torch.tensor([1, 2, 1]), "scores": scores})
+        return found
+
+torch.manual_seed(0)
+halves = torch.zeros(1, 3, 96, 96)
+halves[:, 0, :, :48] = halves[:, 1, :, 48:] = 1
+size = cw.Preprocess(channels=3, size=(96, 96))
+segmenter = cw.Network(Segmenter(), size, ["red", "green", "blue"], name="segmenter")
+detector = cw.Network(Detector(), size, ["nothing", "cat", "dog"], name="detector")
+"""
+
+
+def test_a_click_asks_about_a_region_or_a_box(lab: Lab) -> None:
+    cells = [SETUP + PLACES, "viewer = cw.GradCAMViewer(segmenter, halves)\nviewer"]
+    notebook = lab.run([*cells, "boxes = cw.GradCAMViewer(detector, halves)\nboxes"])
+    figure = notebook.output(1).locator(".cnn-cam-picture")
+    area = figure.bounding_box()
+    assert area is not None
+    figure.click(position={"x": area["width"] * 0.8, "y": area["height"] * 0.5})
+    notebook.settle()
+    assert notebook.evaluate_python(
+        "[viewer.target, viewer.place[1] > 70, viewer.heatmaps[0]['place'] == viewer.place]"
+    ) == [1, True, True]
+    assert "The region of green" in notebook.output(1).locator(".gc-place").inner_text()
+    notebook.output(1).get_by_role("button", name="Whole picture").click()
+    notebook.settle()
+    assert notebook.evaluate_python("viewer.place") == []
+    figure = notebook.output(2).locator(".cnn-cam-picture")
+    figure.focus()
+    for key in ("ArrowDown", "ArrowRight", "Enter"):
+        notebook.page.keyboard.press(f"Shift+{key}" if key.startswith("Arrow") else key)
+    notebook.settle()
+    place, target = notebook.evaluate_python("[boxes.place, boxes.target]")
+    asked = notebook.evaluate_python(
+        "boxes.regions[0]['labels'][boxes.place[0]], boxes._found[0].boxes[boxes.place[0]].tolist()"
+    )
+    assert len(place) == 1
+    assert asked[0] == target
+    assert asked[1] in ([24, 24, 96, 96], [60, 60, 84, 84])
+    area = figure.bounding_box()
+    assert area is not None
+    figure.click(position={"x": area["width"] * 0.1, "y": area["height"] * 0.1})
+    notebook.settle()
+    assert notebook.evaluate_python("boxes._found[0].boxes[boxes.place[0]].tolist()") == [0, 0, 48, 48]
+    assert notebook.output(2).locator(".cnn-cam-boxes [data-chosen=true]").count() == 1
+
+
 def test_hostile_names_are_text(lab: Lab) -> None:
     hostile = "<img src=x onerror='hacked=1'>"
     code = f"""

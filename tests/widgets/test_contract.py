@@ -138,7 +138,7 @@ def test_dragging_through_a_hundred_values_computes_the_last_not_all(widget: Any
     viewer.layer = names[-1]
     done(viewer)
     assert slow.calls <= 6
-    shown = viewer.heatmaps[0] if isinstance(viewer, cw.GradCAMViewer) else viewer.maps
+    shown = viewer.maps if isinstance(viewer, cw.LayerExplorer) else viewer.heatmaps[-1]
     assert shown["layer"] == names[-1]
 
 
@@ -146,7 +146,7 @@ def test_dragging_through_a_hundred_values_computes_the_last_not_all(widget: Any
 def test_cancel_is_taken_at_once_and_what_was_shown_stays(widget: Any, photo: np.ndarray) -> None:
     model = small_model(slow=0.5)
     viewer = done(widget(cw.Network(model, cw.Preprocess(size=(16, 16)), name="slow"), photo, layer="1"))
-    before = viewer.get_state(["heatmaps" if isinstance(viewer, cw.GradCAMViewer) else "maps"])
+    before = viewer.get_state(["maps" if isinstance(viewer, cw.LayerExplorer) else "heatmaps"])
     viewer.layer = "4"
     time.sleep(0.1)
     assert viewer.status == "busy"

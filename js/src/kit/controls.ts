@@ -39,6 +39,16 @@ export function field(label: string, control: HTMLElement): HTMLElement {
   return h("span", { class: "cnn-field" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, label), control);
 }
 
+/** Take what stands in a text field: on Enter, which some hosts keep for themselves, and when it is left. */
+export function onCommit(input: HTMLInputElement, take: () => void): void {
+  input.addEventListener("change", take);
+  input.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    claim(event);
+    take();
+  });
+}
+
 export interface Choice<Value extends string> {
   element: HTMLElement;
   /** Show another value without calling back. */
@@ -76,17 +86,20 @@ export function claim(event: Event): void {
   event.stopPropagation();
 }
 
+/** A value, its text, and whether it cannot be chosen now. */
+export type Option = [value: string, text: string, off?: boolean];
+
 export interface Select {
   element: HTMLSelectElement;
-  show(value: string, options?: [string, string][]): void;
+  show(value: string, options?: Option[]): void;
 }
 
-export function select(label: string, options: [string, string][], value: string, choose: (value: string) => void): Select {
+export function select(label: string, options: Option[], value: string, choose: (value: string) => void): Select {
   const element = h("select", { class: "cnn-select", "aria-label": label, onchange: () => choose(element.value) });
   let listed = "";
   const show = (next: string, list = options) => {
     const key = JSON.stringify(list);
-    if (key !== listed) fill(element, ...list.map(([name, text]) => h("option", { value: name }, text)));
+    if (key !== listed) fill(element, ...list.map(([name, text, off]) => h("option", { value: name, disabled: off ?? false }, text)));
     [listed, options] = [key, list];
     element.value = next;
   };

@@ -1,7 +1,7 @@
 /** Choosing a layer: the ribbon runs down the side of a wide cell, the skyline across a narrow one. */
 
 import type { Activity, LayerInfo } from "../traits";
-import { claim, select } from "./controls";
+import { button, claim, select } from "./controls";
 import { fill, h, holdsFocus, reveal, setAttribute, setText } from "./dom";
 import { across, along, bar, proportions, sparkline, type Proportions } from "./layer_bars";
 import { fold, opened, path, quiet, shape, shortNames, spoken, within, type Row } from "./layers";
@@ -17,6 +17,18 @@ export interface PickerView {
   activity?: Activity | null;
   /** Layers that cannot be shown now are told apart. */
   available?: (name: string) => boolean;
+  /** Layers that are shown as one, if there are several; the chosen one is among them. */
+  fused?: string[];
+  /** Whether a click adds or takes a layer, instead of choosing it alone; undefined where layers cannot be fused. */
+  fusing?: boolean;
+}
+
+/** What a picker of several layers can do besides. */
+export interface Fuse {
+  /** Add a layer to those shown as one, or take it away. */
+  toggle(name: string): void;
+  /** Begin to put layers together, or end it. */
+  switch(on: boolean): void;
 }
 
 /** The rows of a network, folded once. */
@@ -47,12 +59,20 @@ function option(row: Row, attributes: object, ...children: Node[]): HTMLElement 
   }, ...children);
 }
 
-/** Listbox manners: one tab stop, clicks and arrows choose. */
-function listbox(element: HTMLElement, keys: Record<string, number>, choose: Choose): void {
+/** Listbox manners: one tab stop, clicks and arrows choose. Where layers are fused, arrows only move and Enter, Space and + add or take. */
+function listbox(element: HTMLElement, keys: Record<string, number>, choose: Choose, fuse?: Choose): void {
   const options = () => [...element.querySelectorAll<HTMLElement>("[role=option]")];
-  const pick = (target: HTMLElement | undefined) => { if (target && target.getAttribute("aria-disabled") !== "true") choose(target.dataset.name!); };
-  element.addEventListener("click", (event) => pick((event.target as Element).closest<HTMLElement>("[role=option]") ?? undefined));
+  const fusing = () => element.getAttribute("aria-multiselectable") === "true";
+  const act = (target: HTMLElement | null | undefined, deed: Choose) => { if (target && target.getAttribute("aria-disabled") !== "true") deed(target.dataset.name!); };
+  element.addEventListener("click", (event) => {
+    const several = fuse && (fusing() || event.ctrlKey || event.metaKey || event.shiftKey);
+    act((event.target as Element).closest<HTMLElement>("[role=option]"), several ? fuse : choose);
+  });
   element.addEventListener("keydown", (event) => {
+    if (event.key === "+" && fuse && fusing()) {
+      claim(event);
+      return act((event.target as Element).closest<HTMLElement>("[role=option]"), fuse);
+    }
     const by = keys[event.key];
     if (!by) return;
     claim(event);
@@ -63,23 +83,22 @@ function listbox(element: HTMLElement, keys: Record<string, number>, choose: Cho
     while (list[next] && !able(next) && Math.abs(by) === 1) next += by;
     if (!list[next] || !able(next)) return;
     list[next].focus();
-    pick(list[next]);
+    if (!fusing()) return act(list[next], choose);
+    list[at].tabIndex = -1;
+    list[next].tabIndex = 0;
   });
 }
 
-/** Mark the chosen option; the focus follows it if the list had it. */
-function markChosen(element: HTMLElement, name: string, had: boolean): HTMLElement | null {
-  let chosen: HTMLElement | null = null;
-  let first: HTMLElement | null = null;
-  for (const each of element.querySelectorAll<HTMLElement>("[role=option]")) {
-    const yes = each.dataset.name === name;
-    setAttribute(each, "aria-selected", yes);
-    each.tabIndex = yes ? 0 : -1;
-    first ??= each;
-    if (yes) chosen = each;
+/** Mark what is chosen; the focus follows it if the list had it, or stays where it is while several are put together. */
+function markChosen(element: HTMLElement, name: string, had: boolean, fused: string[] = [], fusing = false): HTMLElement | null {
+  const options = [...element.querySelectorAll<HTMLElement>("[role=option]")];
+  const chosen = options.find((each) => each.dataset.name === name) ?? null;
+  const goal = (fusing && had ? options.find(holdsFocus) : null) ?? chosen;
+  for (const each of options) {
+    setAttribute(each, "aria-selected", each === chosen || fused.includes(each.dataset.name!));
+    each.tabIndex = each === (goal ?? options[0]) ? 0 : -1;
   }
-  if (!chosen && first) first.tabIndex = 0;
-  if (had && chosen && !holdsFocus(chosen)) chosen.focus({ preventScroll: true });
+  if (had && goal && !holdsFocus(goal)) goal.focus({ preventScroll: true });
   return chosen;
 }
 
@@ -125,38 +144,48 @@ export function partSelect(choose: Choose): LayerPicker {
 const partOption = (row: Row): [string, string] => [row.layer.name, "\u2007".repeat(Math.max(0, row.depth - 1)) + row.label];
 
 /** The skyline alone. */
-export function skyline(choose: Choose): LayerPicker {
+export function skyline(choose: Choose, fuse?: Choose): LayerPicker {
   const list = h("div", { class: "cnn-sky", role: "listbox", "aria-label": "Layer", "aria-orientation": "horizontal" });
-  listbox(list, { ArrowRight: 1, ArrowLeft: -1, PageDown: 8, PageUp: -8, Home: -9999, End: 9999 }, choose);
+  listbox(list, { ArrowRight: 1, ArrowLeft: -1, PageDown: 8, PageUp: -8, Home: -9999, End: 9999 }, choose, fuse);
   list.addEventListener("scroll", () => fade(list), { passive: true });
   let last: unknown = null;
   let drawn = "";
-  const show = ({ network, chosen, available = anything }: PickerView) => {
+  const show = ({ network, chosen, available = anything, fused = [], fusing = false }: PickerView) => {
     const key = network.rows.map((row) => Number(available(row.layer.name))).join("");
     const had = holdsFocus(list);
+    const row = (name: string) => path(network.rows, name)[0]?.layer.name ?? "";
     if (last !== network || drawn !== key) fillSky(list, network, available);
     [last, drawn] = [network, key];
-    const mark = markChosen(list, path(network.rows, chosen)[0]?.layer.name ?? "", had);
-    if (mark) reveal(list, mark.offsetLeft, mark.offsetWidth, "x", true);
+    setAttribute(list, "aria-multiselectable", fusing ? true : null);
+    const mark = markChosen(list, row(chosen), had, fused.map(row), fusing);
+    if (mark && !(fusing && had)) reveal(list, mark.offsetLeft, mark.offsetWidth, "x", true);
     fade(list);
   };
   return { element: list, show };
 }
 
-/** The skyline with the name of what is chosen and its parts beside it. */
-export function namedSkyline(choose: Choose): LayerPicker {
-  const [sky, parts] = [skyline(choose), partSelect(choose)];
+/** The skyline with the name of what is chosen and its parts beside it; with `fuse`, several layers can be chosen as one. */
+export function namedSkyline(choose: Choose, fuse?: Fuse): LayerPicker {
+  const [sky, parts] = [skyline(choose, fuse?.toggle), partSelect(choose)];
   const name = h("div", { class: "cnn-title cnn-mono cnn-clip" });
   const kind = h("div", { class: "cnn-small cnn-clip" });
+  const toggle = button("Fuse layers", () => fuse?.switch(toggle.getAttribute("aria-pressed") !== "true"));
+  toggle.title = "Choose several layers, shown as one map (+)";
   const show = (view: PickerView) => {
     const layer = path(view.network.rows, view.chosen).at(-1)?.layer;
-    setText(name, view.chosen);
-    name.title = view.chosen;
-    setText(kind, layer ? `${layer.kind}, ${shape(layer)}` : "");
+    const { fused = [], fusing = false } = view;
+    const several = fused.length > 1;
+    setText(name, several ? `${fused.length} layers fused` : view.chosen);
+    name.title = several ? "" : view.chosen;
+    setText(kind, several ? fused.join(" + ") : fusing ? "Choose further layers" : layer ? `${layer.kind}, ${shape(layer)}` : "");
+    kind.title = several ? fused.join(" + ") : "";
+    setAttribute(toggle, "aria-pressed", fusing);
+    toggle.hidden = view.fusing === undefined;
     parts.show(view);
     sky.show(view);
   };
-  return { element: h("div", { class: "cnn-sky-place" }, h("div", { class: "cnn-sky-told" }, name, kind, parts.element), sky.element), show };
+  const told = h("div", { class: "cnn-sky-told" }, name, kind, h("div", { class: "cnn-sky-how" }, toggle, parts.element));
+  return { element: h("div", { class: "cnn-sky-place" }, told, sky.element), show };
 }
 
 function fillSky(list: HTMLElement, { rows, top }: Network, available: (name: string) => boolean): void {

@@ -44,8 +44,8 @@ export function paintCells(canvas: HTMLCanvasElement, field: Field, options: Pai
   blit(canvas, pixels, field.width, field.height);
 }
 
-/** A smooth picture of `width` by `height` pixels (bilinear between the centers of cells). */
-export function paintSmooth(canvas: HTMLCanvasElement, field: Field, width: number, height: number, place: Placement, options: PaintOptions): void {
+/** A smooth picture of `width` by `height` pixels (bilinear between the centers of cells); what was drawn. */
+export function paintSmooth(canvas: HTMLCanvasElement, field: Field, width: number, height: number, place: Placement, options: PaintOptions): Uint32Array {
   resize(canvas, width, height);
   const xs = samples(width, field.width, place.start[1], place.jump[1]);
   const ys = samples(height, field.height, place.start[0], place.jump[0]);
@@ -60,6 +60,7 @@ export function paintSmooth(canvas: HTMLCanvasElement, field: Field, width: numb
     }
   }
   blit(canvas, pixels, width, height);
+  return pixels;
 }
 
 function samples(count: number, cells: number, start: number, jump: number) {

@@ -3,10 +3,16 @@
 const MARK = "cnnvis_widgets poster";
 const HEAD = 200;
 
-/** Hide the poster above `el`, which may not be in the page yet, nor may the poster. */
+/** Hide the poster above `el`, which may not be in the page yet, nor may the poster; one that is taken again, again. */
 export function hidePoster(el: HTMLElement, signal: AbortSignal): void {
-  const timers = [0, 200, 1000, 3000].map((delay) => setTimeout(() => hide(el), delay));
-  signal.addEventListener("abort", () => timers.forEach(clearTimeout), { once: true });
+  const observer = new MutationObserver(() => hide(el));
+  const look = () => {
+    hide(el);
+    const area = el.closest(".jp-OutputArea");
+    if (area) observer.observe(area, { childList: true });
+  };
+  const timers = [0, 200, 1000, 3000].map((delay) => setTimeout(look, delay));
+  signal.addEventListener("abort", () => { timers.forEach(clearTimeout); observer.disconnect(); }, { once: true });
 }
 
 function hide(el: HTMLElement): void {
