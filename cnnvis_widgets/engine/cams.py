@@ -38,12 +38,10 @@ def gradient_cam(
     layers = chosen_layers(network, layer, reshape)
     images = network.read(images)
     questions = questions_for(target, network, len(images))
-    read = dict.fromkeys(name for question in questions for name in question.objective.layers)
-    logits = any(question.objective.logits for question in questions)
-    trace = network.trace(images, *read, wrt=layers, logits=logits)
+    trace, scores = network.ask(images, *(question.objective for question in questions), wrt=layers)
     parts: list[list[Tensor]] = [[] for _ in layers]
-    for question in questions:
-        gradients = trace.gradients(question.objective(trace), layers, retain_graph=question is not questions[-1])
+    for score in scores:
+        gradients = trace.gradients(score, layers, retain_graph=score is not scores[-1])
         for part, name, gradient in zip(parts, layers, gradients, strict=True):
             activation = grid(network.layer(name), trace[name].detach(), reshape)
             part.append(weigh(activation, grid(network.layer(name), gradient, reshape)))

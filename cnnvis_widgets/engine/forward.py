@@ -87,6 +87,8 @@ class Forward:
         Keep `summary(name, output)` in place of the output.
     thin
         Layers to differentiate in the thin way.
+    heads, channels
+        Convolutions that give the classes, and which of their channels are wanted: the others read NaN.
     """
 
     def __init__(
@@ -100,6 +102,8 @@ class Forward:
         stop: bool = False,
         summary: Callable[[str, Tensor], Any] | None = None,
         thin: Thin | None = None,
+        heads: Sequence[nn.Module] = (),
+        channels: Sequence[int] = (),
     ) -> None:
         self.model = model
         self.keep = keep
@@ -109,6 +113,8 @@ class Forward:
         self.stop = stop
         self.summary = summary
         self.thin = thin if thin and leaves else {}
+        seen = {address.module for address in keep.values()} | {address.module for address, _ in edits}
+        self.heads, self.channels = [head for head in heads if head not in seen], channels
         self.kept: dict[str, Any] = {}
         self.stopped = False
 
@@ -146,7 +152,7 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        handles: list[Any] = [ThinHooks(self.thin)]
+        handles: list[Any] = [ThinHooks(self.thin, self.heads, self.channels)]
         handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None
         try:

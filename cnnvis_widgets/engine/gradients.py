@@ -16,6 +16,7 @@ from .objectives import Objective, Target, questions_for
 from .rectifier import Rule
 from .results import Heatmap
 
+_PIXELS_AT_ONCE = 4 * 224 * 224
 _NAMES = {"guided": "Guided backprop", "deconvnet": "DeconvNet"}
 
 
@@ -72,14 +73,9 @@ def image_gradient(
     """
     images = network.read(images)
     questions = questions_for(target, network, len(images))
-    read = dict.fromkeys(name for question in questions for name in question.objective.layers)
-    logits = any(question.objective.logits for question in questions)
-    trace = network.trace(images, *read, wrt=IMAGE, logits=logits, rectify=rectify)
+    trace, scores = network.ask(images, *(question.objective for question in questions), wrt=IMAGE, rectify=rectify)
     notes = _checked(trace)
-    found = [
-        trace.gradient(question.objective(trace), IMAGE, retain_graph=question is not questions[-1])
-        for question in questions
-    ]
+    found = [trace.gradient(score, IMAGE, retain_graph=score is not scores[-1]) for score in scores]
     names = tuple(name for question in questions for name in question.names(trace))
     shown = images.detach() if len(images) > 1 else images.detach().expand(len(names), -1, -1, -1)
     relus = None if trace.rectifier is None else trace.rectifier.count
@@ -88,8 +84,24 @@ def image_gradient(
 
 def gradient_of(network: Network, images: Tensor, objective: Objective) -> Tensor:
     """The gradient of one objective with respect to a batch (N, C, H, W); nothing is looked up twice."""
-    trace = network.trace(images, *objective.layers, wrt=IMAGE, logits=objective.logits)
-    return trace.gradient(objective(trace), IMAGE)
+    trace, (score,) = network.ask(images, objective, wrt=IMAGE)
+    return trace.gradient(score, IMAGE)
+
+
+def score_of(network: Network, images: Tensor, objective: Objective) -> Tensor:
+    """The score of each picture, float32 (N,), without gradient."""
+    return network.ask(images, objective)[1][0].detach().float()
+
+
+def fitting_batch(images: Tensor, most: int) -> int:
+    """How many pictures are best computed at once, at most `most`.
+
+    On a CPU, activations of larger batches fall out of the caches and their memory is asked of the system anew each time: four
+    pictures of 224 × 224 pixels take less time each than eight or sixteen.
+    """
+    if images.device.type != "cpu":
+        return most
+    return max(1, min(most, _PIXELS_AT_ONCE // (images.shape[2] * images.shape[3])))
 
 
 def as_array(values: Tensor) -> np.ndarray:

@@ -21,11 +21,11 @@ from .errors import GradientError, ImageError, LayerError, ModelError, suggestio
 from .forward import Forward, evaluating, lock_of
 from .images import ImageLike, decode
 from .layers import Layer, discover
-from .objectives import class_lookup
+from .objectives import Objective, class_lookup, classes_read
 from .preprocess import Preprocess
 from .rectifier import Rectifier, Rule
 from .results import Predictions
-from .thin_gradient import thin_layers
+from .thin_gradient import lean_heads, thin_layers
 
 IMAGE = "image"
 _TRIAL_SIZES = (
@@ -209,6 +209,7 @@ class Network:
         wrt: str | Sequence[str] | None = None,
         logits: bool = True,
         rectify: Rule | None = None,
+        classes: Sequence[int] | None = None,
     ) -> Trace:
         """One forward pass in evaluation mode, keeping the output of some layers.
 
@@ -225,6 +226,8 @@ class Network:
             If False, the forward pass stops at the last layer needed and `Trace.logits` is not to be had.
         rectify
             How ReLUs pass gradients back: None (as they are differentiated), "guided" or "deconvnet".
+        classes
+            If given, the scores of other classes need not be computed; they may read NaN.
 
         Raises
         ------
@@ -242,10 +245,42 @@ class Network:
             mutated=self._mutated,
             stop=not logits and bool(keep),
             thin=thin_layers(self.model, self.classes, to_image=IMAGE in wanted) if wanted else None,
+            heads=self._lean_heads(keep, len(classes)) if classes else (),
+            channels=classes or (),
         )
         trace = Trace(self, self.read(images), wanted)
         trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)
         return trace
+
+    def ask(
+        self,
+        images: ImageLike | Sequence[ImageLike],
+        *objectives: Objective,
+        layers: Sequence[str] = (),
+        wrt: str | Sequence[str] | None = None,
+        rectify: Rule | None = None,
+    ) -> tuple[Trace, tuple[Tensor, ...]]:
+        """One forward pass and the score (N,) of each objective in it; no more of the output is computed than they read.
+
+        Parameters
+        ----------
+        layers
+            Further layers to keep.
+        wrt, rectify
+            As for `trace`.
+        """
+        images = self.read(images)
+        read = dict.fromkeys([*layers, *(name for objective in objectives for name in objective.layers)])
+        logits = any(objective.logits for objective in objectives)
+        named = classes_read(objectives) if logits else None
+        classes = None if named is None else sorted({self.class_index(one) for one in named})
+        while True:
+            trace = self.trace(images, *read, wrt=wrt, logits=logits, rectify=rectify, classes=classes)
+            scores = tuple(objective(trace) for objective in objectives)
+            # Where the network mixes its classes, one that was left out has made the others NaN: then all are computed.
+            if classes is None or all(torch.isfinite(score).all() for score in scores):
+                return trace, scores
+            classes = None
 
     def survey(
         self,
@@ -306,6 +341,14 @@ class Network:
         return other
 
     # behind the scenes --------------------------------------------------------------------------------------------
+
+    def _lean_heads(self, keep: Sequence[str], wanted: int) -> list[nn.Module]:
+        """Heads of which only some classes need be computed, since nothing that is kept lies after them."""
+        heads = lean_heads(self.model, self.classes, wanted)
+        known = self._known() if heads else {}
+        order = {name: place for place, name in enumerate(known)}
+        names = {layer.address.module: name for name, layer in known.items()}
+        return [head for head in heads if head in names and all(_ends_before(each, names[head], order) for each in keep)]
 
     def _fits(self, images: Tensor) -> bool:
         """Whether a batch has the network's channels and size and is in [0, 1]; not asked again until it is written to."""
@@ -516,6 +559,11 @@ def _check_parameters(model: nn.Module) -> None:
         if parameter.is_inference():
             msg = f"{name} was made under torch.inference_mode and cannot be differentiated through: build the model outside."
             raise ModelError(msg)
+
+
+def _ends_before(layer: str, other: str, order: Mapping[str, int]) -> bool:
+    """Whether a layer's output is there before another one runs."""
+    return order[layer] < order[other] and not other.startswith(f"{layer}.")
 
 
 @dataclass(frozen=True)

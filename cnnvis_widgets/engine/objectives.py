@@ -42,6 +42,8 @@ class Objective:
         Whether it reads the network's output; if not, a forward pass may stop at the last of `layers`.
     each
         If it asks something else of every picture of a batch: the objective of each.
+    classes
+        The classes whose scores it reads, where it reads no others; None where that is not known.
     """
 
     score: Callable[[Trace], Tensor]
@@ -49,6 +51,7 @@ class Objective:
     name: str = "objective"
     logits: bool = True
     each: tuple[Objective, ...] = ()
+    classes: tuple[int | str, ...] | None = None
 
     def of_picture(self, index: int) -> Objective:
         """What it asks of one picture of a batch, for copies of that picture."""
@@ -75,7 +78,7 @@ class Objective:
     def __neg__(self) -> Objective:
         """The objective turned round."""
         name, each = f"\N{MINUS SIGN}{self.name}", tuple(-one for one in self.each)
-        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each)
+        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each, self.classes)
 
     def __radd__(self, other: float) -> Objective:
         """So that numbers and `sum` work."""
@@ -98,12 +101,23 @@ class Objective:
             count = max(len(self.each), len(second.each))
             each = tuple(self.of_picture(k).combined(second.of_picture(k), combine, sign) for k in range(count))
             name = f"({self.name} {sign} {second.name})"
-            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each)
+            classes = classes_read([self, second])
+            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, classes)
         if not isinstance(other, (int, float)):
             return NotImplemented
         each = tuple(one.combined(other, combine, sign) for one in self.each)
         name = f"({self.name} {sign} {other:g})"
-        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each)
+        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each, self.classes)
+
+
+def classes_read(objectives: Sequence[Objective]) -> tuple[int | str, ...] | None:
+    """The classes whose scores some objectives read together; None if one of them may read any."""
+    found: dict[int | str, None] = {}
+    for objective in objectives:
+        if objective.logits and objective.classes is None:
+            return None
+        found.update(dict.fromkeys(objective.classes or ()))
+    return tuple(found)
 
 
 def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
@@ -112,8 +126,10 @@ def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _of_classes(trace, trace.logits, target)
 
-    each = tuple(class_score(one) for one in _one_a_picture(target))
-    return Objective(score, name=f"score of {target}", each=each)
+    several = _one_a_picture(target)
+    each = tuple(class_score(one) for one in several)
+    read = tuple(dict.fromkeys(several)) or ((target,) if isinstance(target, (int, str)) else None)
+    return Objective(score, name=f"score of {target}", each=each, classes=read)
 
 
 def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
@@ -159,7 +175,7 @@ def pixel_score(target: int | str, mask: np.ndarray | Tensor) -> Objective:
         return (logits[:, trace.network.class_index(target)] * weights).sum((1, 2)) / weights.sum((1, 2))
 
     each = tuple(pixel_score(target, one) for one in chosen) if chosen.ndim == 3 else ()
-    return Objective(score, name=f"{target} at {int(chosen.sum())} pixels", each=each)
+    return Objective(score, name=f"{target} at {int(chosen.sum())} pixels", each=each, classes=(target,))
 
 
 def box_score(target: int | str, box: int | Sequence[float], *, overlap: float = 0.5) -> Objective:
@@ -322,7 +338,7 @@ def questions_for(target: Target | Sequence[Target] | Tensor | None, network: Ne
         return torch.stack([answers[objective][picture] for picture, objective in enumerate(each)])
 
     logits = any(objective.logits for objective in each)
-    together = Objective(score, layers, "targets", logits, tuple(each))
+    together = Objective(score, layers, "targets", logits, tuple(each), classes_read(each))
     return [Question(together, tuple(objective.name for objective in each))]
 
 

@@ -10,11 +10,12 @@ thread, torch goes the way of a general convolution and takes nearly twice as lo
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 #: Module -> how its gradient is taken.
@@ -71,8 +72,8 @@ class PointwiseConvolution(torch.autograd.Function):
     """Puts a finished 1 x 1 convolution into the graph. Differentiable with respect to its input alone."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
-        """`output` is what `module` made of `x`; it is given back as a part of the graph."""
+    def forward(ctx: Any, _x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
+        """`output` is what `module` made of its input; it is given back as a part of the graph."""
         ctx.save_for_backward(module.weight)
         ctx.mark_dirty(output)
         return output
@@ -126,30 +127,77 @@ def _gives_classes(module: nn.Module, classes: int) -> bool:
 
 
 class ThinHooks:
-    """Hooks that put such layers into the graph in the thin way while a gradient is being recorded."""
+    """Hooks that put such layers into the graph in the thin way while a gradient is being recorded.
 
-    def __init__(self, modules: Thin) -> None:
-        self._thin = modules
+    Parameters
+    ----------
+    modules
+        What is differentiated in the thin way.
+    heads
+        Convolutions that give the classes, of which only some channels are computed; the others read NaN.
+    channels
+        These channels.
+    """
+
+    def __init__(self, modules: Thin, heads: Collection[nn.Module] = (), channels: Sequence[int] = ()) -> None:
+        self._thin, self._heads, self._channels = modules, heads, list(channels)
         self._recording = False
         self._thread = threading.get_ident()
-        self._handles = [module.register_forward_pre_hook(self._before) for module in modules]
-        self._handles += [module.register_forward_hook(self._after) for module in modules]
+        self._input: Tensor | None = None
+        watched = dict.fromkeys([*modules, *heads])
+        self._handles = [module.register_forward_pre_hook(self._before) for module in watched]
+        self._handles += [module.register_forward_hook(self._after) for module in watched]
 
     def remove(self) -> None:
         """Leave the modules as they were."""
         for handle in self._handles:
             handle.remove()
 
-    def _before(self, _module: nn.Module, args: tuple[Any, ...]) -> None:
-        if threading.get_ident() != self._thread:
-            return  # somebody else runs the model meanwhile, perhaps to train it
-        self._recording = torch.is_grad_enabled() and len(args) == 1 and args[0].ndim == 4 and args[0].requires_grad
+    def _before(self, module: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor] | None:
+        self._recording, self._input = False, None
+        if threading.get_ident() != self._thread or len(args) != 1 or args[0].ndim != 4:
+            return None  # somebody else runs the model meanwhile, perhaps to train it
+        self._recording = module in self._thin and torch.is_grad_enabled() and args[0].requires_grad
         if self._recording:
             torch.set_grad_enabled(False)
+        if module in self._heads:
+            self._input = args[0]
+            return (args[0][:0],)  # the module runs on no picture: its output tells the size
+        return None
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
-        if threading.get_ident() != self._thread or not self._recording:
+        if threading.get_ident() != self._thread or not (self._recording or self._input is not None):
             return None
-        torch.set_grad_enabled(True)
-        made: Tensor = self._thin[module].apply(args[0], output, module)
-        return made
+        x = args[0]
+        if self._input is not None:
+            x = self._input
+            output = _some_channels(module, x, self._channels, output.shape[2:])
+        if self._recording:
+            torch.set_grad_enabled(True)
+            made: Tensor = self._thin[module].apply(x, output, module)
+            return made
+        return output
+
+
+def _some_channels(module: nn.Module, x: Tensor, channels: list[int], size: Sequence[int]) -> Tensor:
+    """What a convolution makes of `x` in some of its channels, NaN in the others."""
+    conv: Any = module
+    bias = None if conv.bias is None else conv.bias[channels]
+    found = functional.conv2d(x, conv.weight[channels], bias, conv.stride, conv.padding, conv.dilation)
+    shape = (len(x), conv.out_channels, *size)
+    output = torch.full(shape, torch.nan, dtype=found.dtype, device=x.device).to(memory_format=torch.channels_last)
+    output[:, channels] = found
+    return output
+
+
+def lean_heads(model: nn.Module, classes: int, wanted: int) -> tuple[nn.Module, ...]:
+    """Convolutions that give the classes and nobody else watches, where few of their channels are wanted."""
+    return tuple(
+        module
+        for module in model.modules()
+        if _gives_classes(module, classes) and wanted <= classes // 4 and not _is_watched(module)
+    )
+
+
+def _is_watched(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 (whether the user has hooks of their own)

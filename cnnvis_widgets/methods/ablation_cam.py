@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..engine.cams import Reshape, cam_result, chosen_layers, grid
+from ..engine.gradients import score_of
 from ..engine.images import ImageLike
 from ..engine.layers import Layer
 from ..engine.network import Network
@@ -121,7 +122,7 @@ def _ablate(
     for index, one in enumerate(work):
         picture, objective = asked[index // len(layers)]
         image = images[picture : picture + 1]
-        clean = _scores(network, objective, image)[0]
+        clean = score_of(network, image, objective)[0]
         for some in one.alive.split(batch) if len(one.alive) else (one.alive,):
             if len(some) and clean != 0:
                 fallen = _fallen(network, objective, image, one, some, clean)
@@ -138,17 +139,13 @@ def _fallen(
     edited = network.edited(one.layer.name, lambda _: changed)
     if one.together:
         try:
-            scores = _scores(edited, objective, image)
+            scores = score_of(edited, image, objective)
             if len(scores) == len(changed) and torch.isclose(scores[0], clean, rtol=_SAME, atol=_SAME):
                 return scores[1:]
         except (RuntimeError, ValueError):  # an earlier layer's output meets this one, and cannot be broadcast
             pass
         one.together = False
-    return _scores(edited, objective, image.expand(len(changed), -1, -1, -1))[1:]
-
-
-def _scores(network: Network, objective: Objective, pictures: Tensor) -> Tensor:
-    return objective(network.trace(pictures, *objective.layers, logits=objective.logits)).detach().float()
+    return score_of(edited, image.expand(len(changed), -1, -1, -1), objective)[1:]
 
 
 def _result(

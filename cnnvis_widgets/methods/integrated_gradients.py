@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.transforms import functional as F
 
 from ..engine.errors import ImageError
-from ..engine.gradients import as_array, gradient_of
+from ..engine.gradients import as_array, fitting_batch, gradient_of, score_of
 from ..engine.images import ImageLike, to_uint8
 from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one
@@ -28,7 +28,7 @@ def integrated_gradients(
     *,
     baseline: Baseline = "black",
     steps: int = 32,
-    batch: int = 8,
+    batch: int | None = None,
     seed: int = 0,
 ) -> Steps[Heatmap]:
     """Integrated gradients: the gradient averaged on the straight way from a baseline to the picture, times their difference.
@@ -51,7 +51,7 @@ def integrated_gradients(
     steps
         Points on the way; each costs one forward and one backward pass.
     batch
-        How many of them are computed at once.
+        How many of them are computed at once; by default few enough for the caches.
     seed
         Of the baseline "noise".
 
@@ -72,10 +72,11 @@ def integrated_gradients(
     ----------
     Sundararajan et al., "Axiomatic Attribution for Deep Networks", ICML 2017.
     """
-    if steps < 1 or batch < 1:
+    if steps < 1 or (batch is not None and batch < 1):
         msg = f"steps and batch count passes, at least 1; {steps} and {batch} were given."
         raise ValueError(msg)
     images = network.read(images)
+    batch = fitting_batch(images, 8) if batch is None else batch
     asked = one_by_one(target, network, images)
     starts = _start(network, images, baseline, seed)
     count = -(-steps // batch)
@@ -91,7 +92,7 @@ def _walk(
     channels = torch.zeros(len(asked), *images.shape[1:], device=images.device)
     errors = np.full(len(asked), np.nan, np.float32)
     for row, (picture, objective) in enumerate(asked):
-        image, start = images[picture : picture + 1].detach(), starts[picture : picture + 1]
+        image, start = (_ordered(each[picture : picture + 1].detach()) for each in (images, starts))
         way, mean = image - start, torch.zeros_like(image[0])
         for place, share in zip(places.split(batch), shares.split(batch), strict=True):
             at = start + place.to(way).view(-1, 1, 1, 1) * way
@@ -103,8 +104,13 @@ def _walk(
             yield Step(done, total, _result(images, asked, channels, errors, steps))
 
 
+def _ordered(picture: Tensor) -> Tensor:
+    """In the layout that the network wants, so that no point on the way has to be copied into it."""
+    return picture.contiguous(memory_format=torch.channels_last)
+
+
 def _error(network: Network, objective: Objective, ends: Tensor, channels: Tensor) -> float:
-    low, high = objective(network.trace(ends, *objective.layers, logits=objective.logits)).detach().double().tolist()
+    low, high = score_of(network, ends, objective).double().tolist()
     return float(channels.double().sum()) - (high - low)
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..engine.cams import Reshape, cam_result, chosen_layers, grid, to_unit, upsampled
+from ..engine.gradients import fitting_batch, score_of
 from ..engine.images import ImageLike
 from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one
@@ -22,7 +23,7 @@ def score_cam(
     *,
     layer: str | Sequence[str] | None = None,
     reshape: Reshape | None = None,
-    batch: int = 8,
+    batch: int | None = None,
 ) -> Steps[Heatmap]:
     """Score-CAM of a class, or of any objective: one forward pass for each channel of a layer, none backward.
 
@@ -45,7 +46,7 @@ def score_cam(
     reshape
         For layers of tokens (vision transformers): the grid (rows, columns), or a function (N, tokens, C) -> (N, C, h, w).
     batch
-        How many masked pictures are computed at once.
+        How many masked pictures are computed at once; by default few enough for the caches.
 
     Returns
     -------
@@ -66,6 +67,7 @@ def score_cam(
     """
     layers = chosen_layers(network, layer, reshape)
     images = network.read(images)
+    batch = batch or fitting_batch(images, 32)
     asked = one_by_one(target, network, images)
     trace = network.trace(images, *layers, logits=False)
     activations = [grid(network.layer(name), trace[name], reshape) for name in layers]
@@ -108,17 +110,13 @@ def _ask(
         neutral = network.preprocess.neutral(image)
         difference = (image - neutral).contiguous(memory_format=torch.channels_last)
         if len(channels.flat):
-            channels.scores[channels.flat] = _scores(free, objective, neutral.expand_as(image).clone())
+            channels.scores[channels.flat] = score_of(free, neutral.expand_as(image).clone(), objective)
         for some in channels.varying.split(batch) if len(channels.varying) else (channels.varying,):
             if len(some):
                 masks = upsampled(to_unit(channels.activation[None, some]), image.shape[2:])
-                channels.scores[some] = _scores(free, objective, neutral + masks.movedim(1, 0) * difference)
+                channels.scores[some] = score_of(free, neutral + masks.movedim(1, 0) * difference, objective)
             done += 1
             yield Step(done, total, _result(images, asked, layers, work))
-
-
-def _scores(network: Network, objective: Objective, pictures: Tensor) -> Tensor:
-    return objective(network.trace(pictures, *objective.layers, logits=objective.logits)).detach().float()
 
 
 def _result(

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from ..engine.gradients import as_array, gradient_of
+from ..engine.gradients import as_array, fitting_batch, gradient_of
 from ..engine.images import ImageLike, to_uint8
 from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one
@@ -27,7 +27,7 @@ def smooth_grad(
     of: Attribution | None = None,
     samples: int = 16,
     noise: float = 0.15,
-    batch: int = 8,
+    batch: int | None = None,
     seed: int = 0,
 ) -> Steps[Heatmap]:
     """SmoothGrad: the mean of a map over copies of the picture with Gaussian noise.
@@ -49,7 +49,7 @@ def smooth_grad(
     noise
         Standard deviation of the noise, as a share of a pixel's full range. Noisy pixels are not cut off at 0 and 1.
     batch
-        How many copies are computed at once.
+        How many copies are computed at once; by default few enough for the caches.
     seed
         The same seed gives the same noise, for every picture.
 
@@ -70,10 +70,11 @@ def smooth_grad(
     ----------
     Smilkov et al., "SmoothGrad: removing noise by adding noise", arXiv:1706.03825.
     """
-    if samples < 1 or batch < 1 or not noise >= 0:
+    if samples < 1 or (batch is not None and batch < 1) or not noise >= 0:
         msg = f"samples and batch are at least 1 and noise at least 0; {samples}, {batch} and {noise} were given."
         raise ValueError(msg)
     images = network.read(images)
+    batch = fitting_batch(images, 8) if batch is None else batch
     asked = one_by_one(target, network, images)
     return Steps(_average(network, images, asked, of, samples, noise, batch, seed), -(-samples // batch) * len(asked))
 

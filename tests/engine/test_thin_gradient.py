@@ -128,3 +128,78 @@ def test_a_pointwise_convolution_equals_autograd_on_the_way_to_the_image(options
 def test_what_only_looks_pointwise_is_left_to_autograd(options) -> None:
     model = nn.Sequential(nn.Conv2d(4, 6, 1, **options))
     assert not thin_layers(model, 3, to_image=True)
+
+
+# only the classes asked for ---------------------------------------------------------------------------------------------
+
+
+def counted(model: nn.Sequential) -> list[int]:
+    """How many pictures the head has run on, in each pass."""
+    seen: list[int] = []
+    whole = model[2].forward
+    model[2].forward = lambda x: seen.append(len(x)) or whole(x)
+    return seen
+
+
+def test_a_class_s_score_takes_that_class_s_channel_alone() -> None:
+    model, images = model_of(), torch.rand(2, 3, 12, 12)
+    network = cw.Network(model, cw.Preprocess(size=(12, 12)))
+    with torch.no_grad():
+        true = model(images)
+    seen = counted(model)
+    for objective in (cw.class_score(7), cw.class_score([3, 30]), cw.class_score(7) - 2 * cw.class_score(9)):
+        trace, (score,) = network.ask(images, objective, wrt="1")
+        torch.testing.assert_close(score, objective(network.trace(images)), atol=1e-6, rtol=1e-5)
+        assert torch.isnan(trace.logits[:, 20]).all()
+        torch.testing.assert_close(trace.logits[:, 7].nan_to_num(0), true[:, 7] * (not trace.logits[:, 7].isnan().any()))
+    assert seen == [1, 0, 2, 0, 2, 0, 2]  # on one to know the layers; on none when asked, on both when traced
+
+
+def test_an_objective_that_may_read_any_class_gets_all_of_them() -> None:
+    network = cw.Network(model_of(), cw.Preprocess(size=(12, 12)))
+    for target in (cw.class_probability(3), cw.channel("1", 2) + cw.class_probability(3), lambda y: y[:, 3]):
+        from cnnvis_widgets.engine.objectives import as_objective
+
+        trace, _ = network.ask(torch.rand(2, 3, 12, 12), as_objective(target, network))
+        assert torch.isfinite(trace.logits).all()
+
+
+def test_a_network_that_mixes_its_classes_is_asked_again_in_full() -> None:
+    """A softmax within the model makes every class depend on all: NaN tells, and nothing wrong is returned."""
+    model = nn.Sequential(*model_of(), nn.Softmax(1))
+    network, images = cw.Network(model, cw.Preprocess(size=(12, 12))), torch.rand(2, 3, 12, 12)
+    trace, (score,) = network.ask(images, cw.class_score(5), wrt="image")
+    with torch.no_grad():
+        torch.testing.assert_close(score.detach(), model(images)[:, 5])
+    leaf = images.clone().requires_grad_()
+    (true,) = torch.autograd.grad(model(leaf)[:, 5].sum(), leaf)
+    torch.testing.assert_close(trace.gradient(score, "image"), true, atol=1e-8, rtol=1e-4)
+
+
+def test_a_head_with_the_user_s_hooks_runs_in_full_and_they_see_it() -> None:
+    model, images = model_of(), torch.rand(2, 3, 12, 12)
+    network = cw.Network(model, cw.Preprocess(size=(12, 12)))
+    assert network.layers
+    seen = []
+    with model[2].register_forward_hook(lambda module, args, output: seen.append((len(args[0]), output.isnan().any()))):
+        network.ask(images, cw.class_score(7))
+    assert seen == [(2, False)]
+
+
+def test_a_head_that_is_kept_or_edited_runs_in_full() -> None:
+    network, images = cw.Network(model_of(), cw.Preprocess(size=(12, 12))), torch.rand(2, 3, 12, 12)
+    trace, _ = network.ask(images, cw.class_score(7), layers=["2"])
+    assert torch.isfinite(trace["2"]).all()
+    with network.edit("2", lambda a: a * 0 + 3):
+        _, (score,) = network.ask(images, cw.class_score(7))
+    assert score.tolist() == [3, 3]
+
+
+def test_a_layer_after_the_head_is_read_whole() -> None:
+    network, images = cw.Network(model_of(), cw.Preprocess(size=(12, 12))), torch.rand(2, 3, 12, 12)
+    trace, _ = network.ask(images, cw.class_score(7), layers=["3"], wrt="1")
+    assert torch.isfinite(trace["3"]).all()
+    inside = nn.Sequential(nn.Sequential(*model_of()[:2]), nn.Sequential(*model_of()[2:4]), *model_of()[4:])
+    network = cw.Network(inside, cw.Preprocess(size=(12, 12)))
+    trace, _ = network.ask(images, cw.class_score(7), layers=["1"], wrt="0")
+    assert torch.isfinite(trace["1"]).all()

@@ -255,10 +255,12 @@ def test_two_hundred_calls_leave_no_hook_tensor_or_thread(method):
     network = network_of(case, model)
     for _ in range(3):
         method(network, images, case.layer)
-    before = _census(model)
+    tensors, *rest = _census(model)
     for _ in range(200):
         method(network, images, case.layer)
-    assert _census(model) == before
+    after, *rest_after = _census(model)
+    assert after <= tensors  # what an exception held may be gone by now
+    assert rest_after == rest
 
 
 def _census(model):

@@ -192,7 +192,7 @@ def test_tokens_of_a_vision_transformer_are_refused_not_misread():
     size = {"image_size": 32, "patch_size": 8, "num_layers": 1, "num_heads": 2, "hidden_dim": 8, "mlp_dim": 8}
     model = torchvision.models.VisionTransformer(**size, num_classes=3)
     network = cw.Network(model, cw.Preprocess(channels=3, size=(32, 32)))
-    with pytest.raises(cw.LayerError, match=r"\(17, 8\).*Token layers need reshaping.*Try 'conv_proj'"):
+    with pytest.raises(cw.LayerError, match=r"\(17, 8\).*Token layers need reshape=.*Try 'conv_proj'"):
         cw.grad_cam(network, torch.rand(1, 3, 32, 32), 0, layer="encoder.layers.encoder_layer_0")
 
 
