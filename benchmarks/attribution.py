@@ -2,7 +2,8 @@
 
 CPU time on one thread, squeezenet1_1 with random weights, 224 × 224 pixels. Other libraries stand twice: as shipped (a model and
 pictures as torchvision and torch give them, default batches), and put into channels_last with the best batch of those tried
-here. Memory: what the process holds after 200, and after 1,000 calls more, and over a training loop that is watched.
+here. Captum's integrated gradients give the error of completeness only when asked to, at the cost of two forward passes; ours always
+do. Both are told: with the error, and the map alone. Memory: what the process holds after 200, and after 1,000 calls more, and over a training loop that is watched.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ def captum_peers(image: Tensor, batch: int | None, *, channels_last: bool = Fals
     network = model(channels_last=channels_last)
     tunnel, integrated = NoiseTunnel(Saliency(network)), IntegratedGradients(network)
     noise = {"nt_type": "smoothgrad", "nt_samples": SAMPLES, "nt_samples_batch_size": batch, "stdevs": 0.6}
+    walk = {"target": TARGET, "n_steps": SAMPLES, "internal_batch_size": batch}
     return {
         "smooth_grad": lambda: tunnel.attribute(image, target=TARGET, abs=False, **noise),
-        "integrated_gradients": lambda: integrated.attribute(
-            image, target=TARGET, n_steps=SAMPLES, internal_batch_size=batch
-        ),
+        "integrated_gradients": lambda: integrated.attribute(image, **walk, return_convergence_delta=True),
+        "integrated_gradients, map alone": lambda: integrated.attribute(image, **walk),
     }
 
 
@@ -102,7 +103,13 @@ def long_methods(network: cw.Network) -> None:
         "integrated_gradients": lambda: cw.integrated_gradients(network, image, TARGET, steps=SAMPLES).result(),
     }.items():
         peers = {"captum as shipped": captum_peers(plain, shipped[name])[name]}
-        peers |= {f"captum, channels_last, {batch}": captum_peers(fast, batch, channels_last=True)[name] for batch in BATCHES}
+        for batch in BATCHES:
+            calls = captum_peers(fast, batch, channels_last=True)
+            peers |= {
+                key.replace(name, "captum", 1) + f", channels_last, {batch}": call
+                for key, call in calls.items()
+                if key.startswith(name)
+            }
         report(against(f"{name}, {SAMPLES} points", ours, peers, turns=9))
     peers = {f"{key} as shipped": call for key, call in score_cam_peers(plain, 32).items() if key == "torch-cam"}
     peers |= {f"{key} as shipped": call for key, call in score_cam_peers(plain, 16).items() if key != "torch-cam"}
@@ -118,7 +125,7 @@ def report(ratios: dict[str, float]) -> None:
         if name.endswith("as shipped"):
             told(f"{name} / ours", ratio, Limit(1.8, at_most=False))
         else:
-            library = name.split(",")[0]
+            library = name.split(", channels_last")[0]
             best[library] = min(best.get(library, (float("inf"), "")), (ratio, name))
     for ratio, name in best.values():
         told(f"{name} (its best) / ours", ratio, Limit(1.1, at_most=False))

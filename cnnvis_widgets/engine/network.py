@@ -475,7 +475,7 @@ class Trace:
         network = self.network
         with torch.inference_mode(mode=False), lock_of(network.model), evaluating(network.model):
             at_image = IMAGE in self.wrt
-            copied = self.images.clone() if at_image or self.images.is_inference() else self.images
+            copied = self.images.clone() if self.images.is_inference() else self.images
             self.images = copied.detach().requires_grad_(at_image)
             with torch.set_grad_enabled(at_image):
                 self.output = self._through(forward, rectify)

@@ -185,7 +185,7 @@ def _some_channels(module: nn.Module, x: Tensor, channels: list[int], size: Sequ
     bias = None if conv.bias is None else conv.bias[channels]
     found = functional.conv2d(x, conv.weight[channels], bias, conv.stride, conv.padding, conv.dilation)
     shape = (len(x), conv.out_channels, *size)
-    output = torch.full(shape, torch.nan, dtype=found.dtype, device=x.device).to(memory_format=torch.channels_last)
+    output = torch.empty(shape, dtype=found.dtype, device=x.device, memory_format=torch.channels_last).fill_(torch.nan)
     output[:, channels] = found
     return output
 

@@ -96,7 +96,8 @@ def _walk(
         way, mean = image - start, torch.zeros_like(image[0])
         for place, share in zip(places.split(batch), shares.split(batch), strict=True):
             at = start + place.to(way).view(-1, 1, 1, 1) * way
-            mean += torch.einsum("nchw,n->chw", gradient_of(free, at, objective), share.to(way))
+            gradient = gradient_of(free, at, objective).movedim(1, -1)  # as it lies in memory
+            mean += (share.to(way) @ gradient.flatten(1)).view(gradient.shape[1:]).movedim(-1, 0)
             channels[row] = mean * way[0]
             done += 1
             if done % -(-steps // batch) == 0:
