@@ -2,8 +2,9 @@
 
 CPU time on one thread, squeezenet1_1 with random weights, 224 × 224 pixels. Other libraries stand twice: as shipped (a model and
 pictures as torchvision and torch give them, default batches), and put into channels_last with the best batch of those tried
-here. Captum's integrated gradients give the error of completeness only when asked to, at the cost of two forward passes; ours always
-do. Both are told: with the error, and the map alone. Memory: what the process holds after 200, and after 1,000 calls more, and over a training loop that is watched.
+here. Captum's integrated gradients give the error of completeness only when asked to, at the cost of two forward passes;
+ours always do. Both are told: with the error, and the map alone. Memory: what the process holds after 200, and after 1,000
+calls more, and over a training loop that is watched.
 """
 
 from __future__ import annotations

@@ -24,7 +24,8 @@ def deconvnet(
     """The deconvolutional network's answer, from a class or from one unit's strongest activation.
 
     Each ReLU passes back what is positive, whether it was open or not; pooling hands back to the place that won; convolutions
-    are transposed. `deconvnet_steps` does the same by hand and keeps every stage.
+    are transposed. `deconvnet_steps` does the same by hand and keeps every stage. What ties the answer to the picture are the
+    switches alone: a network that strides instead of pooling gives nearly the same map for any picture.
 
     Parameters
     ----------

@@ -22,6 +22,11 @@ images = [scene.image for scene in cw.scenes(60, seed=31) if scene.name in shown
 WIDGETS = {
     "layer_explorer": "cw.LayerExplorer(network, images, layer='residual2')",
     "grad_cam_viewer": "viewer = cw.GradCAMViewer(network, images, classes=['fox', 'cat'])\nviewer.image = 4\nviewer",
+    "saliency_viewer": "viewer = cw.SaliencyViewer(network, images)\nviewer.image = 4\nviewer.wait()\nviewer",
+    "trust_board": (
+        "methods = [cw.grad_cam, cw.layer_cam, cw.saliency, cw.integrated_gradients, cw.guided_backprop, cw.deconvnet]\n"
+        "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
+    ),
 }
 
 
@@ -34,5 +39,7 @@ def test_a_picture_of_each_widget_for_the_readme(lab: Lab, tmp_path: Path, name:
     with Image.open(file) as picture:
         assert picture.width > 2000
         colors = picture.convert("RGB").resize((64, 64)).getcolors(4096)
+        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)  # a third of the bytes, and nobody sees it
+    few.save(file, optimize=True)
     assert colors is not None
     assert len(colors) > 200  # something is drawn

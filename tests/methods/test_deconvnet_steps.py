@@ -138,3 +138,17 @@ def test_a_target_and_a_unit_together_are_refused():
     for method in (cw.deconvnet, cw.deconvnet_steps):
         with pytest.raises(cw.TargetError, match="not both"):
             method(network, image, 1, unit="0.0:1")
+
+
+def test_without_switches_the_answer_is_the_same_for_every_picture(shared_data):
+    """MobileNetV2 only strides: a DeconvNet has nothing left that knows the picture. SqueezeNet pools three times."""
+
+    def alike(network, images, method):
+        maps = np.abs(method(network, images, 243).values).reshape(len(images), -1)
+        return np.corrcoef(maps)[np.triu_indices(len(images), 1)]
+
+    striding, images, *_ = real_network("mobilenet_v2", shared_data)
+    assert alike(striding, images, cw.deconvnet).min() > 0.99
+    assert alike(striding, images, cw.saliency).max() < 0.3
+    pooling, images, *_ = real_network("squeezenet1_1", shared_data)
+    assert alike(pooling, images, cw.deconvnet).max() < 0.3
