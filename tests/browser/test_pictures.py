@@ -28,18 +28,17 @@ WIDGETS = {
         "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
     ),
 }
+SCALES = {"saliency_viewer": 1.5}  # fine noise takes many bytes
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_picture_of_each_widget_for_the_readme(lab: Lab, tmp_path: Path, name: str, theme: str) -> None:
     folder = REPOSITORY / "docs" / "pictures" if os.environ.get("CNNVIS_PICTURES") else tmp_path
-    notebook = lab.run([SETUP, WIDGETS[name]], theme=theme, width=1180, device_scale_factor=2)
+    notebook = lab.run([SETUP, WIDGETS[name]], theme=theme, width=1180, device_scale_factor=SCALES.get(name, 2))
     file = notebook.screenshot(folder / f"{name}_{theme}.png", notebook.page.locator("section.cnn"))
     with Image.open(file) as picture:
-        assert picture.width > 2000
+        assert picture.width > 1500
         colors = picture.convert("RGB").resize((64, 64)).getcolors(4096)
-        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)  # a third of the bytes, and nobody sees it
-    few.save(file, optimize=True)
     assert colors is not None
     assert len(colors) > 200  # something is drawn
