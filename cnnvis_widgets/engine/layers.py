@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,6 +98,23 @@ def discover(model: nn.Module, x: Tensor) -> tuple[dict[str, Layer], set[str], A
     with torch.inference_mode(mode=False), torch.no_grad(), lock_of(model), evaluating(model):
         output = watch.run()
     return watch.layers, watch.overwritten(), output
+
+
+def before_pyramid(layers: Iterable[Layer]) -> str | None:
+    """Where a backbone ends in maps of several sizes: the layer that all of them are made of, if it can be told.
+
+    A feature pyramid is built on the last map of what lies inside it; without one, each map is made of the map before.
+    """
+    groups: dict[str, list[str]] = {}
+    for layer in layers:
+        if layer.name.endswith("]") and layer.spatial:
+            groups.setdefault(layer.name.rpartition("[")[0], []).append(layer.name)
+    several = {base: names for base, names in groups.items() if len(names) > 1}
+    outer = next(iter(several), None)
+    if outer is None:
+        return None
+    inner = next((base for base in several if base.startswith(f"{outer}.")), None)
+    return several[inner][-1] if inner else several[outer][0]
 
 
 class _Call:

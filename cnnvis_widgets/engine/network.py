@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from .errors import GradientError, ImageError, LayerError, ModelError, suggestion
 from .forward import Forward, evaluating, lock_of
 from .images import ImageLike, decode
-from .layers import Layer, discover
+from .layers import Layer, before_pyramid, discover
 from .objectives import Objective, class_lookup, classes_read
 from .preprocess import Preprocess
 from .rectifier import Rectifier, Rule
@@ -96,6 +96,7 @@ class Network:
         self._layers: dict[str, Layer] | None = None
         self._mutated: set[str] = set()
         self._classes: int | None = None
+        self._detects = False
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
 
@@ -138,7 +139,13 @@ class Network:
 
     @property
     def last_spatial_layer(self) -> str:
-        """The last block that still knows where things are: where Grad-CAM is usually read."""
+        """The last block that still knows where things are: where Grad-CAM is usually read.
+
+        In a detector, the layer that the maps of all sizes are made of: a single one of these does not see every box.
+        """
+        below = before_pyramid(self.layers) if self._known() and self._detects else None
+        if below is not None:
+            return below
         chosen = [
             layer.name
             for layer in self.layers
@@ -375,10 +382,10 @@ class Network:
         """The layers, found by one forward pass of a gray picture when first asked for."""
         if self._layers is None:
             sizes = [self.preprocess.size] if self.preprocess.size else list(_TRIAL_SIZES)
-            self._layers, self._mutated, self._classes = self._discovered(sizes)
+            self._layers, self._mutated, self._classes, self._detects = self._discovered(sizes)
         return self._layers
 
-    def _discovered(self, sizes: Sequence[tuple[int, int]]) -> tuple[dict[str, Layer], set[str], int | None]:
+    def _discovered(self, sizes: Sequence[tuple[int, int]]) -> tuple[dict[str, Layer], set[str], int | None, bool]:
         failure: Exception | None = None
         for size in sizes:
             try:
@@ -386,7 +393,8 @@ class Network:
                     gray = torch.full((1, self.preprocess.channels or 3, *size), 0.5, device=self.device)
                     layers, mutated, output = discover(self.model, self._input(gray))
                 logits = self.output(output)
-                return layers, mutated, logits.shape[1] if isinstance(logits, Tensor) and logits.ndim > 1 else None
+                classes = logits.shape[1] if isinstance(logits, Tensor) and logits.ndim > 1 else None
+                return layers, mutated, classes, is_detection(output)
             except Exception as error:  # noqa: BLE001 (any model may fail in any way; the next size may do)
                 failure = failure or error
         tried = ", ".join(f"{height}×{width}" for height, width in sizes[:3])

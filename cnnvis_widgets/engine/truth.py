@@ -97,14 +97,31 @@ def _truth(scene: Any, index: int, network: Network) -> Truth:
             f"{about.capitalize()} holds {len(picture)} pictures, and a scene is one: give them as scenes of their own."
         )
         raise ImageError(msg)
-    return Truth(picture, _mask(scene, picture, about, network), scene.label, name, about)
+    return Truth(picture, mask_as_seen(scene.mask, scene.image, picture, about, network), scene.label, name, about)
 
 
-def _mask(scene: Any, picture: Tensor, about: str, network: Network) -> np.ndarray:
-    """The mask at the size of the picture that the network sees."""
-    given = np.asarray(scene.mask)
+def mask_as_seen(mask: Any, image: Any, picture: Tensor, about: str, network: Network) -> np.ndarray:
+    """A mask scaled and cropped as its picture was: bool (H, W).
+
+    Parameters
+    ----------
+    mask
+        (H, W) of the size of `image`; in floats, more than 0.5 counts.
+    image
+        The picture as it was given.
+    picture
+        As the network sees it, (1, C, H, W).
+    about
+        Whose mask it is, for a sentence.
+
+    Raises
+    ------
+    ImageError
+        If it has another size than the picture, or is empty, as it is or once it is cropped.
+    """
+    given = np.asarray(mask)
     given = given > 0.5 if given.dtype.kind == "f" else given.astype(bool)
-    size = _size(scene.image, picture)
+    size = _size(image, picture)
     if given.shape != size:
         shape = " × ".join(map(str, given.shape))
         msg = f"The mask of {about} is {shape} and its picture {size[0]} × {size[1]}: give both the same size."

@@ -67,7 +67,7 @@ def score_cam(
     """
     layers = chosen_layers(network, layer, reshape)
     images = network.read(images)
-    batch = batch or fitting_batch(images, 32)
+    batch = batch or fitting_batch(images, 16)
     asked = one_by_one(target, network, images)
     trace = network.trace(images, *layers, logits=False)
     activations = [grid(network.layer(name), trace[name], reshape) for name in layers]

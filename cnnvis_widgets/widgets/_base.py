@@ -395,7 +395,7 @@ def _notice(error: Exception, name: str) -> dict[str, Any]:
         "LayerError": "This layer cannot be used",
         "TargetError": "This class cannot be used",
         "ImageError": "This picture cannot be used",
-        "GradientError": "There is no gradient here",
+        "GradientError": "This method cannot be used here",
     }.get(type(error).__name__, f"{name} could not compute this")
     detail = "".join(traceback.format_exception(error))
     return {"kind": "fail", "title": title, "text": text, "actions": [], "detail": detail}

@@ -164,23 +164,6 @@ def findings_of(network: Network, trace: Trace) -> Findings:
     return Findings(scores, saturates, size)
 
 
-def before_pyramid(network: Network) -> str | None:
-    """Where a backbone ends in maps of several sizes: the layer that all of them are made of, if it can be told.
-
-    A feature pyramid is built on the last map of what lies inside it; without one, each map is made of the map before.
-    """
-    groups: dict[str, list[str]] = {}
-    for layer in network.layers:
-        if layer.name.endswith("]") and layer.spatial:
-            groups.setdefault(layer.name.rpartition("[")[0], []).append(layer.name)
-    several = {base: names for base, names in groups.items() if len(names) > 1}
-    outer = next(iter(several), None)
-    if outer is None:
-        return None
-    inner = next((base for base in several if base.startswith(f"{outer}.")), None)
-    return several[inner][-1] if inner else several[outer][0]
-
-
 def connected(classes: np.ndarray, row: int, column: int) -> np.ndarray:
     """All pixels that are reached from one over neighbors of the same class, bool (h, w).
 

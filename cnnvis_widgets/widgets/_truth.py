@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from ..engine.network import Network
 
 #: How many scenes are drawn where none are given, and from which seed: the demo network never saw these.
@@ -106,37 +104,18 @@ def _truth(picture: Any, mask: Any, label: Any, name: str, background: str, netw
 
 def _fitted(picture: Any, mask: Any, name: str, network: Network) -> np.ndarray:
     """The mask scaled and cropped as the picture is: bool (H, W)."""
-    from ..engine.errors import ImageError
+    from ..engine.truth import mask_as_seen
 
-    given, seen = _bits(mask), network.read(picture)
-    size, about = _size(picture, seen), f"The mask of {name or 'a scene'}"
-    if tuple(given.shape[-2:]) != size:
-        msg = f"{about} is {given.shape[-2]} × {given.shape[-1]} and its picture {size[0]} × {size[1]}: give both the same size."
-        raise ImageError(msg)
-    if size != tuple(seen.shape[-2:]):
-        given = replace(network.preprocess, channels=None).fit(given)
-    bits: np.ndarray = (given[0, 0] > 0.5).cpu().numpy()
-    if not bits.any():
-        msg = f"{about} is empty where the network looks, so nothing can lie inside it: give another mask, or leave the scene out."
-        raise ImageError(msg)
-    return bits
+    return mask_as_seen(_bits(mask), picture, network.read(picture), name or "a scene", network)
 
 
-def _bits(mask: Any) -> Tensor:
-    """Float (1, 1, H, W) in [0, 1]; whole numbers 0 and 1 are taken as no and yes."""
+def _bits(mask: Any) -> np.ndarray:
+    """A mask that may also be a picture in a file, as bool (H, W)."""
     from ..engine.images import decode
 
     if getattr(mask, "ndim", 0) == 2:
         array = np.asarray(mask)
         if array.dtype.kind in "iu" and array.size and array.max() <= 1:
-            mask = array.astype(bool)
-    return decode(mask).mean(1, keepdim=True)
-
-
-def _size(picture: Any, seen: Tensor) -> tuple[int, int]:
-    """(height, width) of a picture before the network's preprocessing."""
-    from ..engine.images import decode
-
-    as_it_is = getattr(picture, "shape", None) == seen.shape
-    height, width = (seen if as_it_is else decode(picture)).shape[-2:]
-    return int(height), int(width)
+            mask = array.astype(bool)  # whole numbers 0 and 1 are no and yes
+    bits: np.ndarray = (decode(mask).mean(1)[0] > 0.5).cpu().numpy()
+    return bits

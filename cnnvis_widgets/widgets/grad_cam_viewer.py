@@ -15,7 +15,7 @@ from ..engine.errors import CnnvisError, GradientError, LayerError
 from . import _poster
 from ._base import Update, Viewer, built
 from ._cam_question import Question
-from ._findings import Findings, PlaceError, before_pyramid, findings_of
+from ._findings import Findings, PlaceError, findings_of
 from ._traits import option, state
 
 if TYPE_CHECKING:
@@ -105,7 +105,6 @@ class GradCAMViewer(Viewer):
         if layers and "layer" not in options:
             options["layer"] = layers[-1]
         self._layers_wanted = list(layers or ())
-        self._layer_given = "layer" in options
         self._found: dict[int, Findings] = {}
         self._made: dict[str, dict[str, Any]] = {}
         self._refused: tuple[Exception | None, dict[str, Any]] = None, {}
@@ -182,9 +181,6 @@ class GradCAMViewer(Viewer):
         if target < 0:
             place = place or findings.first()
             target = findings.label_at(place)
-        if findings.kind == "boxes" and not self._layer_given and layers == (self._first_layer(),):
-            layers = (before_pyramid(self.network) or layers[0],)
-        self._layer_given = True
         for name in layers:
             self.network.layer(name)
         for each in (target, max(asked.compare, 0)):

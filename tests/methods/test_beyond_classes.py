@@ -217,6 +217,7 @@ def test_torchvision_s_detectors_are_explained_at_their_boxes(name, layer, optio
     label, box = int(found["labels"][0]), found["boxes"][0].tolist()
     objective = cw.box_score(label, box)
     torch.testing.assert_close(objective(network.trace(images))[0], found["scores"][0])
+    assert network.last_spatial_layer.startswith("backbone")
     for name_of_method, method in EVERY.items():
         made = method(network, images, objective, **({"layer": layer} if "cam" in name_of_method else {}))
         assert np.isfinite(made.values).all(), name_of_method

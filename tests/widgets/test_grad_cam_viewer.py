@@ -16,7 +16,7 @@ from torch import Tensor, nn
 import cnnvis_widgets as cw
 from cnnvis_widgets.engine.objectives import box_score, pixel_score
 from cnnvis_widgets.engine.steps import Steps
-from cnnvis_widgets.widgets._findings import before_pyramid, connected
+from cnnvis_widgets.widgets._findings import connected
 from cnnvis_widgets.widgets.grad_cam_viewer import LONG, METHODS
 
 from .conftest import Slow
@@ -374,9 +374,9 @@ def test_networks_of_torchvision_that_segment_or_detect_are_asked_about_a_place(
 
 def test_the_layer_before_a_pyramid_of_features_is_found() -> None:
     detector = cw.load("fasterrcnn_mobilenet_v3_large_320_fpn", weights=None)
-    assert before_pyramid(detector) == "backbone.body[1]"
-    assert before_pyramid(cw.load("ssdlite320_mobilenet_v3_large", weights=None)) == "backbone[0]"
-    assert before_pyramid(cw.demo()) is None
+    assert detector.last_spatial_layer == "backbone.body[1]"
+    assert cw.load("ssdlite320_mobilenet_v3_large", weights=None).last_spatial_layer == "backbone[0]"
+    assert cw.demo().last_spatial_layer == "separable3"
 
 
 # why it is empty ----------------------------------------------------------------------------------------------------------
@@ -428,7 +428,7 @@ class Unrecorded(nn.Module):
 def test_a_gradient_that_was_never_recorded_is_said_with_a_method_that_needs_none(photo: np.ndarray) -> None:
     viewer = cw.GradCAMViewer(cw.Network(Unrecorded(), PREPROCESS), photo, target=0, layer="look")
     assert viewer.wait(20)
-    assert viewer.notice["title"] == "There is no gradient here"
+    assert viewer.notice["title"] == "This method cannot be used here"
     (action,) = viewer.notice["actions"]
     viewer.method = action["set"]["method"]
     assert viewer.wait(20)
