@@ -314,6 +314,20 @@ def test_cam_refuses_a_head_that_is_not_linear():
     network = cw.Network(model, cw.Preprocess(size=(8, 8)))
     with pytest.raises(cw.LayerError, match=r"no linear function of the averaged channels of any layer.*use grad_cam"):
         cw.cam(network, torch.rand(1, 3, 8, 8), 1)
+
+    class Squared(nn.Module):
+        """The right shapes everywhere, and yet the averages are not what the head sees."""
+
+        def __init__(self):
+            super().__init__()
+            self.conv, self.relu, self.head = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Linear(4, 3)
+
+        def forward(self, x):
+            return self.head((self.relu(self.conv(x)) ** 2).mean((2, 3)))
+
+    squared = cw.Network(Squared(), cw.Preprocess(size=(8, 8)))
+    with pytest.raises(cw.LayerError, match=r"no linear function of the averaged channels of relu.*use grad_cam"):
+        cw.cam(squared, torch.rand(1, 3, 8, 8), 1, layer="relu")
     with pytest.raises(cw.TargetError, match="give an index or a label, not Objective"):
         cw.cam(network_of(CASES["in-place ReLU"]), pictures_for(CASES["in-place ReLU"]), cw.class_score(1))
 

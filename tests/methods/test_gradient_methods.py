@@ -397,3 +397,32 @@ def test_a_list_of_targets_and_objectives_are_understood_by_long_methods():
     close(top.channels, cw.saliency(network, images).channels)
     with pytest.raises(cw.TargetError, match="3 pictures need 3 targets"):
         cw.smooth_grad(network, images, cw.class_score([0, 1]))
+
+
+CAPPED = {
+    "F.relu6": nn.functional.relu6,
+    "F.relu6 in place": lambda x: nn.functional.relu6(x, inplace=True),
+    "nn.ReLU6": nn.ReLU6(),
+    "nn.ReLU6 in place": nn.ReLU6(inplace=True),
+    "F.hardtanh": lambda x: nn.functional.hardtanh(x, 0, 6),
+    "clamp": lambda x: x.clamp(0, 6),
+    "torch.clamp": lambda x: torch.clamp(x, min=0, max=6),
+}
+
+
+@pytest.mark.parametrize("relu", CAPPED.values(), ids=CAPPED.keys())
+def test_above_its_ceiling_a_relu6_is_closed_to_guided_backprop_but_not_to_a_deconvnet(relu):
+    class One(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Conv2d(1, 1, 1, bias=False)
+            nn.init.constant_(self.scale.weight, 10.0)
+
+        def forward(self, x):
+            return relu(self.scale(x)).flatten(1).sum(1, keepdim=True)
+
+    network = cw.Network(One(), cw.Preprocess(channels=1, size=(1, 4)))
+    image = torch.tensor([[[[0.0, 0.3, 0.59, 0.9]]]])  # times ten: closed, open, open, above 6
+    assert cw.guided_backprop(network, image, 0).channels.ravel().tolist() == [0, 10, 10, 0]
+    assert cw.deconvnet(network, image, 0).channels.ravel().tolist() == [10, 10, 10, 10]
+    assert network.trace(image).logits.item() == pytest.approx(3 + 5.9 + 6)
