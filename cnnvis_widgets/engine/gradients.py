@@ -11,10 +11,11 @@ from torch import Tensor
 
 from .errors import GradientError
 from .images import ImageLike, to_uint8
-from .network import IMAGE, Network, Trace
+from .network import Network
 from .objectives import Objective, Target, questions_for
 from .rectifier import Rule
 from .results import Heatmap
+from .trace import IMAGE, Trace
 
 _PIXELS_AT_ONCE = 4 * 224 * 224
 _NAMES = {"guided": "Guided backprop", "deconvnet": "DeconvNet"}

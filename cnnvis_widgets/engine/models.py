@@ -19,7 +19,8 @@ from torchvision.models import WeightsEnum
 
 from .demo_network import DEMO_MEAN, DEMO_STD, build_demo_model
 from .errors import ModelError, WeightsError, suggestion
-from .network import Network, best_scores
+from .network import Network
+from .outputs import best_scores
 from .preprocess import Preprocess
 from .scenes import SCENE_CLASSES
 

@@ -19,7 +19,8 @@ from torchvision.ops import box_iou
 from .errors import LayerError, TargetError, suggestion
 
 if TYPE_CHECKING:
-    from .network import Network, Trace
+    from .network import Network
+    from .trace import Trace
 
 _ADDRESS = re.compile(r"(?P<layer>.+):(?P<channel>\d+)(?:@(?P<row>\d+),(?P<column>\d+))?")
 

@@ -12,8 +12,9 @@ from ..engine.cams import cam_result, chosen_layers
 from ..engine.errors import LayerError, TargetError
 from ..engine.images import ImageLike
 from ..engine.layers import Layer
-from ..engine.network import Network, Trace
+from ..engine.network import Network
 from ..engine.results import Heatmap
+from ..engine.trace import Trace
 
 _CLOSE = 1e-3
 

@@ -13,11 +13,12 @@ from ..engine.errors import GradientError, TargetError
 from ..engine.forward import Forward, evaluating, lock_of
 from ..engine.gradients import as_array, refuse_without_relu
 from ..engine.images import ImageLike, to_uint8
-from ..engine.network import Network, Trace
+from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one, unit_squared
 from ..engine.rectifier import as_relu
 from ..engine.stages import Deed, Stage, Stages
 from ..engine.tape import Node, Tape
+from ..engine.trace import Trace
 from ..engine.undo import undo
 
 #: What an objective reads of the layers: name -> (node, output).

@@ -12,8 +12,9 @@ import numpy as np
 from ..engine.errors import TargetError
 
 if TYPE_CHECKING:
-    from ..engine.network import Network, Trace
+    from ..engine.network import Network
     from ..engine.objectives import Objective
+    from ..engine.trace import Trace
 
 #: More boxes than these would hide the picture; those with the highest scores are listed.
 MOST_BOXES = 20
@@ -147,7 +148,7 @@ class Segments(Findings):
 
 def findings_of(network: Network, trace: Trace) -> Findings:
     """What a trace of one picture holds."""
-    from ..engine.network import is_detection
+    from ..engine.outputs import is_detection
 
     predictions = network.predictions(trace)
     scores = predictions.probabilities[0].astype(np.float32)
