@@ -8,23 +8,26 @@ from pathlib import Path
 import pytest
 from commands import REPOSITORY, run
 
-# These share what is slow to start or to build: a JupyterLab, a Chromium, the wheel.
-ONE_WORKER = ("tests/browser/", "tests/test_packaging.py")
+# These share what is slow to build: the wheel.
+WITH_THE_WHEEL = ("tests/browser/test_wheel.py", "tests/test_packaging.py")
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give all of ``ONE_WORKER`` to one worker, and every other test to whoever is free.
+    """Give the tests of one browser file to one worker, and every other test to whoever is free.
 
-    That is what ``--dist loadgroup`` is for; pytest-xdist 3.8 loses the groups with pytest 9.2.
+    A JupyterLab and a Chromium are started once a worker; a file of the browser's tests is a minute or two. That is what
+    ``--dist loadgroup`` is for; pytest-xdist 3.8 loses the groups with pytest 9.2.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class OneWorkerForTheLab(LoadScopeScheduling):
+    class BrowserFilesTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return "lab" if nodeid.startswith(ONE_WORKER) else nodeid
+            if nodeid.startswith(WITH_THE_WHEEL):
+                return "wheel"
+            return nodeid.split("::", maxsplit=1)[0] if nodeid.startswith("tests/browser/") else nodeid
 
-    return OneWorkerForTheLab(config, log)
+    return BrowserFilesTogether(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -261,7 +261,7 @@ class Viewer(anywidget.AnyWidget):
         try:
             if kind == "run":
                 self.send({"type": "alive"})
-                if len(self._inputs) and not self._task.busy and (self.status != "ready" or content.get("again")):
+                if len(self._inputs) and not self._task.wanted and (self.status != "ready" or content.get("again")):
                     self._ask()
             elif kind == "cancel":
                 self.cancel()

@@ -38,6 +38,7 @@ class Task(Generic[Part]):
         self._guard = threading.RLock()
         self._waiting: Callable[[], Iterator[Part]] | None = None
         self._ticket = 0
+        self._driven = -1  # the ticket of the work under way
         self._running: Future[None] | None = None
 
     @property
@@ -45,6 +46,12 @@ class Task(Generic[Part]):
         """Whether work is waiting or under way."""
         with self._guard:
             return self._waiting is not None or self._running is not None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether work is waiting or under way that nobody has cancelled; what was cancelled may still be in its last step."""
+        with self._guard:
+            return self._waiting is not None or (self._running is not None and self._driven == self._ticket)
 
     def submit(self, work: Callable[[], Iterator[Part]]) -> None:
         """Do this next, and drop whatever was wanted before."""
@@ -78,7 +85,7 @@ class Task(Generic[Part]):
                 if work is None:
                     self._running = None
                     return
-                ticket = self._ticket
+                ticket = self._driven = self._ticket
             try:
                 if self._drive(work(), ticket):
                     self._tell(ticket, self._finished)

@@ -160,7 +160,7 @@ class TrustBoard(Viewer):
 
     def cancel(self) -> None:
         """Stop filling the table; what is filled stays, and `run` goes on from there."""
-        if not self._task.busy:
+        if not self._task.wanted:
             return
         super().cancel()
         self._filling = False
@@ -170,13 +170,13 @@ class TrustBoard(Viewer):
 
     def _asked(self, change: Any) -> None:
         """What is there already needs no work: the table goes on filling."""
-        choice = change["name"] in ("image", "method") and self._task.busy and 0 <= self.image < len(self._inputs)
+        choice = change["name"] in ("image", "method") and self._task.wanted and 0 <= self.image < len(self._inputs)
         if not (choice and self._key(self.image, self.method, self.layer) in self._drawn):
             super()._asked(change)
 
     def _received(self, widget: Any, content: Any, buffers: list[memoryview]) -> None:
         again = isinstance(content, dict) and content.get("type") == "run" and content.get("again")
-        if again and len(self._inputs) and not self._task.busy:
+        if again and len(self._inputs) and not self._task.wanted:
             self.send({"type": "alive"})
             self.run()
         else:

@@ -34,7 +34,7 @@ def test_a_widget_opens_from_the_wheel_without_node(name, server_of_the_wheel, b
         notebook = lab.run([OPEN.format(name=name)])
         assert notebook.evaluate_python("cw.__file__").startswith(str(installed))
         assert notebook.evaluate_python("widget.status") == "ready"
-        notebook.output(0).locator("canvas").first.wait_for()
+        notebook.output(0).locator("canvas:visible").first.wait_for()
         assert (notebook.errors, notebook.left) == ([], [])
     finally:
         lab.close()

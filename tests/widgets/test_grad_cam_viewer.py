@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,23 @@ class Wide(nn.Sequential):
 @pytest.fixture
 def slow() -> cw.Network:
     return cw.Network(Wide(0.12), cw.Preprocess(size=(16, 16)), name="slow")
+
+
+def test_asking_again_right_after_a_cancel_is_heard_although_the_last_step_still_runs(
+    slow: cw.Network, photo: np.ndarray
+) -> None:
+    viewer = cw.GradCAMViewer(slow, photo, target=1, layer="2")
+    assert viewer.wait(20)
+    begun = threading.Event()
+    handle = slow.model.register_forward_pre_hook(lambda *_: begun.set())
+    viewer.method = "score_cam"
+    assert begun.wait(20)
+    viewer.cancel()
+    viewer._received(viewer, {"type": "run", "again": True}, [])
+    assert viewer.status == "busy"
+    assert viewer.wait(20)
+    handle.remove()
+    assert viewer.heatmaps[0]["done"] == 1
 
 
 def test_a_long_method_fills_in_and_is_not_asked_twice(slow: cw.Network, photo: np.ndarray) -> None:

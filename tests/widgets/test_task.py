@@ -71,3 +71,29 @@ def test_nothing_held_back_is_shown_after_a_cancel() -> None:
     go_on.set()
     assert task.wait(20)
     assert shown == ["first"]
+
+
+def test_what_was_cancelled_is_not_wanted_while_its_last_step_still_runs() -> None:
+    """So a question asked again right after a cancel is not taken for one that is under way."""
+    shown: list[str] = []
+    begun, go_on = threading.Event(), threading.Event()
+
+    def work() -> Iterator[str]:
+        begun.set()
+        assert go_on.wait(20)
+        yield "late"
+
+    task = Task(shown.append, lambda: None, lambda error: None)
+    assert not task.wanted
+    task.submit(work)
+    assert begun.wait(20)
+    assert task.wanted
+    task.cancel()
+    assert task.busy
+    assert not task.wanted
+    task.submit(lambda: iter(["again"]))
+    assert task.wanted
+    go_on.set()
+    assert task.wait(20)
+    assert not task.wanted
+    assert shown == ["again"]
