@@ -14,7 +14,7 @@ from .gradients import as_array
 from .images import ImageLike, to_uint8
 from .layers import Layer
 from .network import Network
-from .objectives import Target, questions_for
+from .objectives import Objective, Target, questions_for
 from .results import Heatmap
 
 _EPSILON = 1e-8
@@ -62,6 +62,15 @@ def cam_result(
     notes = () if len(maps) == 1 else (f"The mean over {len(maps)} layers, each map divided by its largest size.",)
     values = maps[0] if len(maps) == 1 else fused(maps)
     return Heatmap(as_array(values), pictures, method, " + ".join(layers), names, notes)
+
+
+def cam_of_each(
+    values: Sequence[Tensor], images: Tensor, method: str, layers: Sequence[str], asked: Sequence[tuple[int, Objective]]
+) -> Heatmap:
+    """Maps (h, w) made one by one as one result: those of all layers for the first thing asked, then for the next."""
+    count = len(layers)
+    maps = [torch.stack(list(values[place::count])) for place in range(count)]
+    return cam_result(maps, images, method, layers, tuple(objective.name for _, objective in asked))
 
 
 def fused(maps: Sequence[Tensor]) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
-from ..engine.cams import Reshape, cam_result, chosen_layers, grid
+from ..engine.cams import Reshape, cam_of_each, chosen_layers, grid
 from ..engine.gradients import score_of
 from ..engine.images import ImageLike
 from ..engine.layers import Layer
@@ -128,7 +128,7 @@ def _ablate(
                 fallen = _fallen(network, objective, image, one, some, clean)
                 one.weights[some] = (clean - fallen) / clean.abs()
             done += 1
-            yield Step(done, total, _result(images, asked, layers, work))
+            yield Step(done, total, cam_of_each([each.values() for each in work], images, "Ablation-CAM", layers, asked))
 
 
 def _fallen(
@@ -146,12 +146,3 @@ def _fallen(
             pass
         one.together = False
     return score_of(edited, image.expand(len(changed), -1, -1, -1), objective)[1:]
-
-
-def _result(
-    images: Tensor, asked: list[tuple[int, Objective]], layers: tuple[str, ...], work: list[_Ablation]
-) -> Heatmap:
-    count = len(layers)
-    maps = [torch.stack([one.values() for one in work[place::count]]) for place in range(count)]
-    names = tuple(objective.name for _, objective in asked)
-    return cam_result(maps, images, "Ablation-CAM", layers, names)

@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
-from ..engine.cams import Reshape, cam_result, chosen_layers, grid, to_unit, upsampled
+from ..engine.cams import Reshape, cam_of_each, chosen_layers, grid, to_unit, upsampled
 from ..engine.gradients import fitting_batch, score_of
 from ..engine.images import ImageLike
 from ..engine.network import Network
@@ -116,13 +116,4 @@ def _ask(
                 masks = upsampled(to_unit(channels.activation[None, some]), image.shape[2:])
                 channels.scores[some] = score_of(free, neutral + masks.movedim(1, 0) * difference, objective)
             done += 1
-            yield Step(done, total, _result(images, asked, layers, work))
-
-
-def _result(
-    images: Tensor, asked: list[tuple[int, Objective]], layers: tuple[str, ...], work: list[_Channels]
-) -> Heatmap:
-    count = len(layers)
-    maps = [torch.stack([one.values() for one in work[place::count]]) for place in range(count)]
-    names = tuple(objective.name for _, objective in asked)
-    return cam_result(maps, images, "Score-CAM", layers, names)
+            yield Step(done, total, cam_of_each([each.values() for each in work], images, "Score-CAM", layers, asked))
