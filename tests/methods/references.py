@@ -94,9 +94,10 @@ class ReferenceReLU(torch.autograd.Function):
 @contextmanager
 def replaced_relus(rule):
     """Every ReLU of torch's library replaced by the reference, by another mechanism than the package's."""
-    names = ("relu", "relu6", "hardtanh")
+    names = ("relu", "relu_", "relu6", "hardtanh")
     kept = {name: getattr(F, name) for name in names}
     F.relu = lambda x, inplace=False: ReferenceReLU.apply(x, float("inf"), rule)
+    F.relu_ = lambda x: ReferenceReLU.apply(x, float("inf"), rule)
     F.relu6 = lambda x, inplace=False: ReferenceReLU.apply(x, 6.0, rule)
     F.hardtanh = lambda x, min_val=-1.0, max_val=1.0, inplace=False: ReferenceReLU.apply(x, float(max_val), rule)
     try:
