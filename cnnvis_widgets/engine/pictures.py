@@ -37,6 +37,15 @@ def overlay(values: np.ndarray, image: np.ndarray, *, signed: bool = False) -> n
     return (color * alpha + image * (1 - alpha)).round().clip(0, 255).astype(np.uint8)
 
 
+def alone(values: np.ndarray) -> np.ndarray:
+    """A field in color by itself, uint8 (h, w, 3): about 0 if it has both signs, else from 0; its ends hold 99 % of its values."""
+    values = np.nan_to_num(values, posinf=0, neginf=0)
+    bound = float(np.quantile(np.abs(values), 0.99)) or float(np.abs(values).max(initial=0)) or 1.0
+    if values.min(initial=0) < 0:
+        return colorize(values, -bound, bound, "polar")
+    return colorize(values, 0, bound, "tide")
+
+
 def contact_sheet(tiles: Sequence[np.ndarray], columns: int, gap: int) -> np.ndarray:
     """Tiles of one size in rows on white, uint8 (H, W, 3)."""
     height, width = tiles[0].shape[:2]

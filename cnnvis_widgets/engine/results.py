@@ -11,7 +11,7 @@ import numpy as np
 
 from .colormaps import colorize
 from .images import encode_png
-from .pictures import contact_sheet, overlay, resize
+from .pictures import alone, contact_sheet, overlay, resize
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,10 @@ class Heatmap:
         return tuple(why_empty(values) for values in self.values)
 
     def display(self, index: int = 0, *, signed: bool = False, height: int | None = None) -> np.ndarray:
-        """One map in color over its picture, uint8 (H, W, 3), at full strength of its own scale.
+        """One map in color, uint8 (H, W, 3), at full strength of its own scale.
+
+        Maps of a layer lie over the picture. Maps of single pixels stand alone, since fine dots cannot be told from a picture
+        under them; their scale ends where it holds 99 % of the pixels, and it has both signs where the map has.
 
         Parameters
         ----------
@@ -77,6 +80,8 @@ class Heatmap:
         image = self.images[index]
         scale = (height or image.shape[0]) / image.shape[0]
         size = (round(image.shape[0] * scale), round(image.shape[1] * scale))
+        if self.channels is not None:
+            return resize(alone(self.values[index]), size)
         return overlay(self.values[index], resize(image, size), signed=signed)
 
     def in_color(self, index: int = 0) -> np.ndarray:

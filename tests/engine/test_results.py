@@ -98,3 +98,19 @@ def test_an_empty_map_says_why(values, message):
     import re
 
     assert re.search(message, why_empty(values))
+
+
+def test_a_map_of_single_pixels_stands_alone_and_a_few_extremes_do_not_hide_the_rest():
+    values = np.random.default_rng(0).normal(size=(1, 40, 40)).astype(np.float32)
+    values[0, 3, 5] = 1e6
+    picture = np.full((1, 40, 40, 3), 200, np.uint8)
+    of_pixels = cw.Heatmap(values, picture, "Gradient", channels=np.repeat(values[:, None], 3, 1))
+    shown = of_pixels.display()
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) > 100
+    assert (shown[values[0] > 1.5][:, 0].astype(int) > shown[values[0] > 1.5][:, 2]).all()  # warm
+    assert (shown[values[0] < -1.5][:, 2].astype(int) > shown[values[0] < -1.5][:, 0]).all()  # cool
+    of_layer = cw.Heatmap(values, picture, "Grad-CAM", "layer")
+    assert not np.array_equal(of_layer.display(), shown)
+    sizes = cw.Heatmap(np.abs(values), picture, "Saliency", channels=np.repeat(values[:, None], 3, 1)).display(height=80)
+    assert sizes.shape == (80, 80, 3)
+    assert cw.Heatmap(values * 0, picture, "Gradient", channels=values[:, None] * 0).display().shape == (40, 40, 3)
