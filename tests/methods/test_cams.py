@@ -178,7 +178,7 @@ def test_grad_cam_plus_plus_divides_by_what_torch_cam_forgets(shared_data):
     cubed = torch.einsum("nchw,nc->nhw", trace[layer].detach(), (gradient.clamp(min=0) ** 3).sum((2, 3)))
     found = cw.grad_cam_plus_plus(network, images, targets, layer=layer).values
     ratio = np.abs(found).max() / cubed.abs().max()
-    assert ratio > 20 or ratio < 1 / 20
+    assert ratio > 100
 
 
 def test_score_cam_is_the_paper_s_algorithm_in_a_loop():
