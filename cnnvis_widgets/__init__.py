@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from .methods.input_x_gradient import input_x_gradient as input_x_gradient
     from .methods.integrated_gradients import integrated_gradients as integrated_gradients
     from .methods.layer_cam import layer_cam as layer_cam
+    from .methods.occlusion import occlusion as occlusion
     from .methods.rank_methods import rank_methods as rank_methods
     from .methods.saliency import saliency as saliency
     from .methods.score_cam import score_cam as score_cam
@@ -129,6 +130,7 @@ _HOMES = {
     "mask_overlap": "methods.evaluation",
     "max_sensitivity": "methods.evaluation",
     "neuron": "engine.objectives",
+    "occlusion": "methods.occlusion",
     "pixel_score": "engine.objectives",
     "pointing_game": "methods.evaluation",
     "randomization_check": "methods.evaluation",

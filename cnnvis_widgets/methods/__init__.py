@@ -24,6 +24,7 @@ from .hires_cam import hires_cam
 from .input_x_gradient import input_x_gradient
 from .integrated_gradients import integrated_gradients
 from .layer_cam import layer_cam
+from .occlusion import occlusion
 from .rank_methods import rank_methods
 from .saliency import saliency
 from .score_cam import score_cam
@@ -51,6 +52,7 @@ __all__ = [
     "layer_cam",
     "mask_overlap",
     "max_sensitivity",
+    "occlusion",
     "pointing_game",
     "randomization_check",
     "rank_methods",
