@@ -1,18 +1,32 @@
-"""Asking a network about one picture again and again, with something else lying over it each time."""
+"""Asking a network about one picture again and again, with something else lying over it each time.
+
+Only what a cover reaches is computed. Where a network cannot be followed, or a check finds a difference, pictures are computed
+whole, and `Incremental.why_whole` says so.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from .covers import Covers, covered
+from .flow import Flow, FlowError, read_flow
+from .forward import evaluating, lock_of
 from .gradients import fitting_batch
 from .network import Network
-from .objectives import Objective
+from .objectives import Objective, classes_read
+from .program import Program
+from .regions import Area, Reach
+from .thin_gradient import lean_heads
 from .trace import Trace
+
+#: How far scores may be off, as a share of the largest: rounding in another order.
+_TOLERANCE = {torch.float32: 1e-4, torch.float64: 1e-9}
+_CHECKED_PLACES = 4
 
 
 class Answer(NamedTuple):
@@ -35,22 +49,251 @@ class Incremental:
     objectives
         What is asked.
     precision
-        "float32", or "bfloat16" where a small error will do.
+        "float32" (the network's own), or "bfloat16" where a small error will do.
+    limit
+        The largest share of a map's rows and columns that a cover's effect is followed to; 1 is exact.
+
+    Attributes
+    ----------
+    trace, clean
+        What the network says of the picture as it is: a trace, and a score (1,) for each objective.
+    why_whole : str
+        Why every picture is computed whole; "" where only what a cover reaches is.
     """
 
     def __init__(
-        self, network: Network, image: Tensor, objectives: Sequence[Objective], *, precision: str = "float32"
+        self,
+        network: Network,
+        image: Tensor,
+        objectives: Sequence[Objective],
+        *,
+        precision: str = "float32",
+        limit: float = 1.0,
     ) -> None:
-        self.network, self.image, self.objectives, self.precision = network, image, tuple(objectives), precision
-        self.trace, self.clean = network.ask(image, *self.objectives)
-        #: Why every picture is computed whole; "" where only what a cover reaches is.
-        self.why_whole = "not incremental yet"
+        self.network, self.image, self.objectives = network, image.detach(), tuple(objectives)
+        self.precision, self.limit = precision, limit
+        self.trace, self.clean = network.ask(self.image, *self.objectives)
+        self.why_whole = ""
+        self._state: Any = None
+        self._program: Program | None = None
+        self._prepare()
+
+    @property
+    def multiply_adds(self) -> dict[str, float]:
+        """Of the convolutions: "full" of one whole pass, "spent" for all answers, "least" that these places need."""
+        return dict(self._program.multiply_adds) if self._program else {}
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the clean maps take."""
+        return self._program.memory if self._program else 0
 
     def answers(self, covers: Covers, fill: Tensor, places: np.ndarray | None = None) -> Iterator[Answer]:
         """Cover each of some places (all by default) by the fill (1, C, H, W); in batches, in an order of their own."""
         chosen = np.arange(len(covers)) if places is None else np.asarray(places)
+        if self._state != _state_of(self.network.model):  # it was trained in between
+            self.trace, self.clean = self.network.ask(self.image, *self.objectives)
+            self._prepare()
+        if self._program is not None:
+            self._check(covers, fill, chosen)
+        if self._program is None:
+            yield from self._plain(covers, fill, chosen)
+            return
+        program = self._program
+        reach = program.reach(covers.boxes[chosen])
+        program.count_least(reach, np.arange(len(chosen)))
+        for batch in program.batches(reach, np.arange(len(chosen))):
+            part = chosen[batch.places]
+            trace = self._trace(program, covers, fill, part, batch, reach)
+            yield Answer(part, trace, tuple(objective(trace) for objective in self.objectives))
+
+    # the plain way ------------------------------------------------------------------------------------------------
+
+    def _plain(self, covers: Covers, fill: Tensor, chosen: np.ndarray) -> Iterator[Answer]:
         batch = fitting_batch(self.image, 16)
         for start in range(0, len(chosen), batch):
             part = chosen[start : start + batch]
             trace, scores = self.network.ask(covered(self.image, fill, covers, part), *self.objectives)
             yield Answer(part, trace, scores)
+
+    # the incremental way ------------------------------------------------------------------------------------------
+
+    def _prepare(self) -> None:
+        self._state = _state_of(self.network.model)
+        self._program, self.why_whole = None, ""
+        try:
+            self._program = self._made()
+        except FlowError as reason:
+            self.why_whole = f"Every picture is computed whole: {reason}."
+        except Exception as error:  # noqa: BLE001 (a network may do anything; the plain way is always right)
+            self.why_whole = f"Every picture is computed whole: {type(error).__name__} while reading the network ({error})."
+
+    def _made(self) -> Program:
+        network = self.network
+        if network._edits:  # noqa: SLF001 (its own engine)
+            msg = "layers are edited"
+            raise FlowError(msg)
+        layers = {name: network.layer(name) for objective in self.objectives for name in objective.layers}
+        if any(layer.address.part is not None for layer in layers.values()):
+            msg = "a layer that is asked for is a part of what its module returns"
+            raise FlowError(msg)
+        calls = {name: (layer.address.module, layer.address.call) for name, layer in layers.items()}
+        with torch.inference_mode(mode=False), torch.no_grad(), lock_of(network.model), evaluating(network.model):
+            flow, self._classes = self._flow(tuple(calls.values()))
+            missing = [name for name, call in calls.items() if call not in flow.calls]
+            if missing:
+                msg = f"torch.fx does not see {missing[0]}"
+                raise FlowError(msg)
+            self._names = {name: flow.calls[call] for name, call in calls.items()}
+            picture = network._input(self.image.clone()).to(self._dtype)  # noqa: SLF001
+            program = Program(flow, picture, tuple(self._names.values()), self.limit)
+        if not self._agrees(self._traced(program.output, program.clean), self.trace):
+            msg = "what torch.fx read off it gives other scores"
+            raise FlowError(msg)
+        return program
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        if self.precision == "bfloat16":
+            return torch.bfloat16
+        return next((each.dtype for each in self.network.model.parameters()), torch.float32)
+
+    def _flow(self, calls: tuple[tuple[nn.Module, int], ...]) -> tuple[Flow, list[int] | None]:
+        """The operations, and the classes that they give if not all; read off once as long as the weights stay."""
+        network = self.network
+        named = classes_read(self.objectives) if any(each.logits for each in self.objectives) else None
+        classes = None if named is None else sorted({network.class_index(one) for one in named})
+        head = None
+        if classes and network._answers_in_part(self.image):  # noqa: SLF001
+            heads = lean_heads(network.model, network.classes, len(classes))
+            head = heads[0] if len(heads) == 1 else None
+        key = (calls, head, tuple(classes or ()) if head is not None else (), self._dtype)
+        known = network._flows  # noqa: SLF001
+        if known.get("state") != self._state:
+            known.clear()
+            known["state"] = self._state
+        if key not in known:
+            flow = read_flow(network.model, calls, head, classes or ())
+            known[key] = flow.to(self._dtype)
+        return known[key], classes if head is not None else None
+
+    def _trace(
+        self, program: Program, covers: Covers, fill: Tensor, part: np.ndarray, batch: Any, reach: dict[str, Reach]
+    ) -> Trace:
+        network = self.network
+        with torch.inference_mode(mode=False), torch.no_grad(), lock_of(network.model), evaluating(network.model):
+            boxes = covers.boxes[part]
+            area = Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3]).area((self.image.shape[2], self.image.shape[3]))
+            patch = network._input(_covered(self.image, fill, covers, part, area)).to(self._dtype)  # noqa: SLF001
+            output, kept = program.run(patch, batch, reach, area)
+        return self._traced(output, kept, lambda: covered(self.image, fill, covers, part))
+
+    def _traced(self, output: Any, kept: dict[str, Tensor], images: Any = None) -> Trace:
+        trace = CoveredTrace(self.network, images or (lambda: self.image))
+        trace.output = output
+        trace._kept = {name: kept[each] for name, each in self._names.items()}  # noqa: SLF001
+        if any(each.logits for each in self.objectives) or not self.objectives:
+            logits = self.network.output(output)
+            if self._classes is not None:
+                logits = _among(logits.float(), self._classes, self.network.classes)
+                trace.output = logits
+            trace._logits = logits.float() if self.precision == "bfloat16" else logits  # noqa: SLF001
+        return trace
+
+    # being sure ---------------------------------------------------------------------------------------------------
+
+    def _check(self, covers: Covers, fill: Tensor, chosen: np.ndarray) -> None:
+        """Ask the network itself about some places, the first time its operations are used."""
+        program = self._program
+        if program is None or self.limit < 1 or self.precision == "bfloat16" or program.flow.checked:
+            return
+        some = np.unique(np.linspace(0, len(chosen) - 1, _CHECKED_PLACES).round().astype(int))
+        places = chosen[some]
+        reach = program.reach(covers.boxes[places])
+        try:
+            for batch in program.batches(reach, np.arange(len(places))):
+                part = places[batch.places]
+                found = self._trace(program, covers, fill, part, batch, reach)
+                whole, _ = self.network.ask(covered(self.image, fill, covers, part), *self.objectives)
+                if not self._agrees(found, whole):
+                    self._program, self.why_whole = None, "Every picture is computed whole: in part, its scores come out otherwise."
+                    return
+        except Exception as error:  # noqa: BLE001
+            self._program = None
+            self.why_whole = f"Every picture is computed whole: {type(error).__name__} in computing a part ({error})."
+            return
+        program.multiply_adds |= {"spent": 0.0, "least": 0.0}
+        program.flow.checked = True
+
+    def _agrees(self, found: Trace, whole: Trace) -> bool:
+        """Whether two traces say the same, as far as rounding goes."""
+        if self.precision == "bfloat16":
+            return True
+        pairs = [(found[name], whole[name]) for name in self._names]
+        if found._logits is not None and whole._logits is not None:  # noqa: SLF001
+            pairs.append((found.logits, whole.logits))
+        return all(_close(first, second) for first, second in pairs)
+
+
+class CoveredTrace(Trace):
+    """A trace of pictures that were never made whole; they are, if somebody asks for them."""
+
+    def __init__(self, network: Network, images: Any) -> None:
+        self._make = images
+        super().__init__(network, images, ())
+
+    @property
+    def images(self) -> Tensor:  # type: ignore[override]
+        """(B, C, H, W) in [0, 1]."""
+        made: Tensor = self._make()
+        return made
+
+    @images.setter
+    def images(self, value: Any) -> None:
+        self._make = value
+
+
+def _covered(image: Tensor, fill: Tensor, covers: Covers, places: np.ndarray, area: Area) -> Tensor:
+    """The parts of the covered pictures that hold the covers, (B, C, h, w)."""
+    high, wide = area.high, area.wide
+    parts = [image[0, :, t : t + high, c : c + wide] for t, c in zip(area.tops, area.lefts, strict=True)]
+    made = torch.stack(parts)
+    for row, place in enumerate(places):
+        top, left, bottom, right = covers.boxes[place]
+        target = made[row, :, top - area.tops[row] : bottom - area.tops[row], left - area.lefts[row] : right - area.lefts[row]]
+        part, mask = fill[0, :, top:bottom, left:right], covers.mask(int(place))
+        target.copy_(part if mask is None else torch.where(torch.from_numpy(mask).to(image.device), part, target))
+    return made
+
+
+def _close(first: Tensor, second: Tensor) -> bool:
+    if first.shape != second.shape:
+        return False
+    known = torch.isfinite(second) & torch.isfinite(first)
+    if not known.any():
+        return False
+    size = float(second[known].abs().max())
+    tolerance = _TOLERANCE.get(second.dtype, 2e-2) * max(size, 1e-6)
+    return float((first[known].double() - second[known].double()).abs().max()) <= tolerance
+
+
+def _among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
+    """Scores of some classes among all, the others NaN."""
+    made = some.new_full((len(some), count, *some.shape[2:]), torch.nan)
+    made[:, list(classes)] = some
+    return made
+
+
+def _state_of(model: nn.Module) -> tuple[Any, ...]:
+    """What changes when a model is trained, loaded, taken apart or watched."""
+    found: list[Any] = []
+    left = [model]
+    while left:
+        module = left.pop()
+        found.append((id(module), len(module._forward_hooks), len(module._forward_pre_hooks)))  # noqa: SLF001
+        for tensors in (module._parameters, module._buffers):  # noqa: SLF001
+            found += [
+                (id(each), -1 if each.is_inference() else each._version) for each in tensors.values() if each is not None  # noqa: SLF001
+            ]
+        left.extend(part for part in module._modules.values() if part is not None)  # noqa: SLF001
+    return tuple(found)

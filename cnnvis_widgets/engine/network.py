@@ -99,6 +99,7 @@ class Network:
         self._classes: int | None = None
         self._detects = False
         self._memory: dict[str, bool] = {}  # shared with copies of this network
+        self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
 

@@ -34,7 +34,7 @@ class SampledError:
         return f"Off by {share:.1%} of the range on average, at most {self.largest:.3g}, measured at {self.places} places."
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OcclusionMap(Heatmap):
     """How much a score falls when a place is covered. `values` is (N, H, W): the mean over the covers of each pixel.
 

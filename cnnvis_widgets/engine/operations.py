@@ -1,0 +1,430 @@
+"""What a network computes, as operations of three kinds: those that look at a neighborhood, those that look at one position, and all others.
+
+The first two can be computed for a part of a map. Each knows the part of its input that a part of its output is made of.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+#: Names of the activations that a convolution can apply while its output is still in the registers.
+_FUSED = {"relu": ("relu", []), "relu6": ("hardtanh", [0.0, 6.0])}
+
+
+class Window(NamedTuple):
+    """How an operation looks along one axis: over how many positions, how far apart its windows are, and how much is padded."""
+
+    extent: int = 1
+    stride: int = 1
+    padding: int = 0
+
+
+@dataclass(eq=False)
+class Operation:
+    """One step of a network.
+
+    Attributes
+    ----------
+    name : str
+        Of its output, unlike any other.
+    inputs : list of str
+        The outputs it reads that depend on the picture.
+    """
+
+    name: str
+    inputs: list[str]
+
+    def whole(self, *values: Any) -> Any:
+        """The output for whole inputs (B, …)."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class Pointwise(Operation):
+    """A function of one position: activations, normalization with fixed statistics, numbers added and multiplied.
+
+    Attributes
+    ----------
+    function
+        Of a tensor (B, C, h, w).
+    in_place
+        The same, written over its input, where there is such a function.
+    overwrites : bool
+        Whether nobody else reads its input, so that it may be overwritten.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    in_place: Callable[[Tensor], Tensor] | None = None
+    overwrites: bool = False
+
+    def whole(self, *values: Any) -> Any:
+        change = self.in_place if self.overwrites and self.in_place is not None else self.function
+        return change(values[0])
+
+
+@dataclass(eq=False)
+class Join(Operation):
+    """Several maps of the same height and width in, one out, position by position: a sum, a product, a concatenation."""
+
+    function: Callable[..., Tensor]
+    concatenates: bool = False
+
+    def whole(self, *values: Any) -> Any:
+        return self.function(*values)
+
+
+@dataclass(eq=False)
+class Opaque(Operation):
+    """Anything else: it is computed whole."""
+
+    call: Callable[..., Any]
+    #: Whether it reads nothing but the shape.
+    shape_only: bool = False
+
+    def whole(self, *values: Any) -> Any:
+        return self.call(*values)
+
+
+@dataclass(eq=False)
+class Local(Operation):
+    """An operation whose output at a position is made of a window of its input: `rows` and `columns` say which.
+
+    Attributes
+    ----------
+    pad_value : float
+        What stands beyond the edge.
+    """
+
+    rows: Window = field(kw_only=True)
+    columns: Window = field(kw_only=True)
+    pad_value: float = field(default=0.0, kw_only=True)
+
+    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
+        """The output of a patch that has its surroundings, and what lies beyond the edge, already around it.
+
+        Parameters
+        ----------
+        cells
+            Cuts a map (1, 1, H, W) of the size of the whole output to the part of it that is computed, for each picture.
+        """
+        raise NotImplementedError
+
+    def work(self, channels_in: int, channels_out: int) -> float:
+        """Multiply-adds for one position of the output (for pools: comparisons and additions, which count for less)."""
+        raise NotImplementedError
+
+
+@dataclass(eq=False)
+class Convolution(Local):
+    """A convolution with what follows it at the same position: normalization is in its weights, an activation is its `then`."""
+
+    weight: Tensor
+    bias: Tensor | None
+    dilation: tuple[int, int]
+    groups: int
+    then: str = ""
+    packed: Tensor | None = None
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        return self.rows.stride, self.columns.stride
+
+    def whole(self, *values: Any) -> Any:
+        return self._convolved(values[0], (self.rows.padding, self.columns.padding))
+
+    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:  # noqa: ARG002
+        return self._convolved(patch, (0, 0))
+
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+        return self.weight.numel()
+
+    def pack(self, like: Sequence[int]) -> None:
+        """Bring the weights into the order that the processor's convolutions want, once; inputs will be about `like`."""
+        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
+        if not _can_pack(self.weight):
+            return
+        pack = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001 (what torch.compile itself calls)
+        try:
+            self.packed = pack(self.weight, [0, 0], self.stride, self.dilation, self.groups, list(like))
+        except (RuntimeError, TypeError):
+            self.packed = None  # then they are brought into order at every call
+
+    def _convolved(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
+        if self.packed is not None:
+            name, numbers = _FUSED.get(self.then, ("none", []))
+            convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001
+            made: Tensor = convolve(
+                x, self.packed, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
+            )
+            return made
+        made = functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+        if self.then:
+            return made.relu_() if self.then == "relu" else made.clamp_(0, 6)
+        return made
+
+
+def _can_pack(weight: Tensor) -> bool:
+    return (
+        weight.device.type == "cpu"
+        and weight.dtype in (torch.float32, torch.bfloat16)
+        and torch.backends.mkldnn.is_available()
+        and bool(torch.backends.mkldnn.enabled)
+    )
+
+
+@dataclass(eq=False)
+class MaxPool(Local):
+    """The largest value of a window."""
+
+    dilation: tuple[int, int]
+    ceil_mode: bool
+
+    def whole(self, *values: Any) -> Any:
+        size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
+        stride = self.rows.stride, self.columns.stride
+        padding = self.rows.padding, self.columns.padding
+        return functional.max_pool2d(values[0], size, stride, padding, self.dilation, self.ceil_mode)
+
+    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:  # noqa: ARG002
+        size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
+        return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
+
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+        return self.rows.extent * self.columns.extent * channels_out
+
+
+@dataclass(eq=False)
+class AveragePool(Local):
+    """The mean of a window; at the edges it is divided by another number, so this is kept for every position."""
+
+    function: Callable[[Tensor], Tensor]
+    _divisor: Tensor | None = None
+    _uniform: bool = False
+
+    def whole(self, *values: Any) -> Any:
+        return self.function(values[0])
+
+    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
+        size, stride = (self.rows.extent, self.columns.extent), (self.rows.stride, self.columns.stride)
+        if self._uniform:
+            return functional.avg_pool2d(patch, size, stride)
+        total = functional.avg_pool2d(patch, size, stride, divisor_override=1)
+        return total / cells(self._divisor)  # type: ignore[arg-type]
+
+    def learn_divisor(self, clean: Tensor) -> None:
+        """How many each position's sum is divided by, found by pooling ones; `clean` is an input (1, C, H, W)."""
+        ones = torch.ones_like(clean[:, :1])
+        high, wide = ones.shape[2:]
+        shares = self.function(ones)
+        bottom = (shares.shape[2] - 1) * self.rows.stride + self.rows.extent - self.rows.padding - high
+        right = (shares.shape[3] - 1) * self.columns.stride + self.columns.extent - self.columns.padding - wide
+        edges = (self.columns.padding, max(0, right), self.rows.padding, max(0, bottom))
+        padded = functional.pad(ones, edges)
+        size, stride = (self.rows.extent, self.columns.extent), (self.rows.stride, self.columns.stride)
+        counted = functional.avg_pool2d(padded, size, stride, divisor_override=1)[:, :, : shares.shape[2], : shares.shape[3]]
+        self._divisor = counted / shares
+        self._uniform = bool((self._divisor == self.rows.extent * self.columns.extent).all())
+
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+        return self.rows.extent * self.columns.extent * channels_out
+
+
+def _size(window: Window, dilation: int) -> int:
+    return (window.extent - 1) // dilation + 1
+
+
+# modules and functions, as operations ---------------------------------------------------------------------------------
+
+#: Activations by the type of their module: (function, in place).
+_MODULES: dict[type[nn.Module], tuple[Callable[..., Tensor], Callable[..., Tensor] | None]] = {
+    nn.ReLU: (torch.relu, torch.relu_),
+    nn.ReLU6: (functional.relu6, lambda x: x.clamp_(0, 6)),
+    nn.Sigmoid: (torch.sigmoid, torch.sigmoid_),
+    nn.Tanh: (torch.tanh, torch.tanh_),
+    nn.SiLU: (functional.silu, lambda x: functional.silu(x, inplace=True)),
+    nn.Hardswish: (functional.hardswish, lambda x: functional.hardswish(x, inplace=True)),
+    nn.Hardsigmoid: (functional.hardsigmoid, lambda x: functional.hardsigmoid(x, inplace=True)),
+    nn.Mish: (functional.mish, None),
+    nn.Softsign: (functional.softsign, None),
+    nn.LogSigmoid: (functional.logsigmoid, None),
+    nn.Tanhshrink: (functional.tanhshrink, None),
+}
+#: Those with parameters, which the module itself applies; it holds nothing else.
+_CALLED = (nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.Hardtanh, nn.Softplus, nn.PReLU, nn.Threshold, nn.Hardshrink)
+#: Modules that do nothing in evaluation mode.
+IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+#: Functions of one position, whatever further numbers they are given.
+_POINTWISE: frozenset[Any] = frozenset(
+    {
+        torch.relu,
+        torch.relu_,
+        torch.sigmoid,
+        torch.tanh,
+        torch.abs,
+        torch.exp,
+        torch.sqrt,
+        torch.neg,
+        torch.clamp,
+        operator.neg,
+        abs,
+        functional.relu,
+        functional.relu_,
+        functional.relu6,
+        functional.leaky_relu,
+        functional.elu,
+        functional.selu,
+        functional.celu,
+        functional.gelu,
+        functional.silu,
+        functional.mish,
+        functional.hardswish,
+        functional.hardsigmoid,
+        functional.hardtanh,
+        functional.softplus,
+        functional.sigmoid,
+        functional.tanh,
+        functional.threshold,
+        "relu",
+        "relu_",
+        "sigmoid",
+        "sigmoid_",
+        "tanh",
+        "tanh_",
+        "abs",
+        "exp",
+        "sqrt",
+        "neg",
+        "clamp",
+        "clamp_",
+        "clamp_min",
+        "clamp_min_",
+        "contiguous",
+        "float",
+    }
+)
+#: Functions of two maps, or of a map and a number.
+_PAIRED: dict[Any, Callable[..., Tensor]] = {
+    operator.add: torch.add,
+    operator.iadd: torch.add,
+    torch.add: torch.add,
+    "add": torch.add,
+    "add_": torch.add,
+    operator.sub: torch.sub,
+    operator.isub: torch.sub,
+    torch.sub: torch.sub,
+    "sub": torch.sub,
+    "sub_": torch.sub,
+    operator.mul: torch.mul,
+    operator.imul: torch.mul,
+    torch.mul: torch.mul,
+    "mul": torch.mul,
+    "mul_": torch.mul,
+    operator.truediv: torch.div,
+    operator.itruediv: torch.div,
+    torch.div: torch.div,
+    "div": torch.div,
+    "div_": torch.div,
+    torch.maximum: torch.maximum,
+    torch.minimum: torch.minimum,
+}
+
+
+def pointwise(target: Any) -> Callable[..., Tensor] | None:
+    """A function of one position, by the function or the name of the method; None if it is none."""
+    if target not in _POINTWISE:
+        return None
+    if not isinstance(target, str):
+        return target  # type: ignore[no-any-return]
+    name = target.removesuffix("_")
+    return lambda x, *rest, **options: getattr(x, name)(*rest, **options)
+
+
+def paired(target: Any) -> Callable[..., Tensor] | None:
+    """A function of two maps, by the function or the name of the method; None if it is none."""
+    return _PAIRED.get(target)
+
+
+def writes_to_its_input(target: Any, options: dict[str, Any]) -> bool:
+    """Whether a function or method overwrites its first argument."""
+    if isinstance(target, str):
+        return target.endswith("_") and not target.endswith("__")
+    in_place = target in (operator.iadd, operator.isub, operator.imul, operator.itruediv, torch.relu_, functional.relu_)
+    return in_place or bool(options.get("inplace"))
+
+
+def activation(module: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None] | None:
+    """What an activation module does, and the same in place; None if it is none."""
+    if type(module) in _MODULES:
+        return _MODULES[type(module)]
+    if type(module) in _CALLED:
+        return _without_writing(module), None
+    return None
+
+
+def _without_writing(module: nn.Module) -> Callable[[Tensor], Tensor]:
+    if getattr(module, "inplace", False):
+        return lambda x: module(x.clone())
+    return module
+
+
+def convolution(name: str, source: str, module: nn.Conv2d) -> Convolution | None:
+    """A convolution module as an operation; None if it pads otherwise than with zeros, or unevenly."""
+    dilation, size = module.dilation, module.kernel_size
+    if isinstance(module.padding, str):
+        extents = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
+        if module.padding == "same" and any(extent % 2 for extent in extents):
+            return None
+        padding = (0, 0) if module.padding == "valid" else (extents[0] // 2, extents[1] // 2)
+    else:
+        padding = module.padding
+    if module.padding_mode != "zeros" and any(padding):
+        return None
+    rows, columns = (
+        Window(dilation[axis] * (size[axis] - 1) + 1, module.stride[axis], padding[axis]) for axis in (0, 1)
+    )
+    bias = None if module.bias is None else module.bias.detach().clone()
+    weight = module.weight.detach().clone()
+    return Convolution(name, [source], weight, bias, dilation, module.groups, rows=rows, columns=columns)
+
+
+def max_pool(
+    name: str, source: str, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False
+) -> MaxPool:
+    """A max pool as an operation."""
+    size, dilation, padding = _both(size), _both(dilation), _both(padding)
+    stride = _both(stride) if stride not in (None, [], ()) else size
+    rows, columns = (Window(dilation[a] * (size[a] - 1) + 1, stride[a], padding[a]) for a in (0, 1))
+    return MaxPool(name, [source], dilation, bool(ceil_mode), rows=rows, columns=columns, pad_value=-torch.inf)
+
+
+def average_pool(
+    name: str,
+    source: str,
+    size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: Any = False,
+    count_include_pad: Any = True,
+    divisor_override: Any = None,
+) -> AveragePool:
+    """An average pool as an operation."""
+    size, padding = _both(size), _both(padding)
+    stride = _both(stride) if stride not in (None, [], ()) else size
+
+    def pool(x: Tensor) -> Tensor:
+        return functional.avg_pool2d(x, size, stride, padding, bool(ceil_mode), bool(count_include_pad), divisor_override)
+
+    rows, columns = (Window(size[a], stride[a], padding[a]) for a in (0, 1))
+    return AveragePool(name, [source], pool, rows=rows, columns=columns)
+
+
+def _both(given: Any) -> tuple[int, int]:
+    both = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
+    return (int(both[0]), int(both[-1]))
