@@ -15,7 +15,6 @@ from .operations import (
     IDLE,
     Convolution,
     Join,
-    Local,
     Opaque,
     Operation,
     Pointwise,
@@ -62,9 +61,11 @@ class Flow:
     #: Whether its scores were compared with the network's own.
     checked: bool = False
 
-    def to(self, dtype: torch.dtype) -> Flow:
-        """With weights of some precision; they are its own."""
+    def lowered(self, dtype: torch.dtype) -> Flow:
+        """With convolutions of lower precision; their weights are its own."""
         for operation in self.operations:
+            if isinstance(operation, Opaque):
+                operation.raised = True
             if isinstance(operation, Convolution):
                 operation.weight = operation.weight.to(dtype)
                 operation.bias = None if operation.bias is None else operation.bias.to(dtype)

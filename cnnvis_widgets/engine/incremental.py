@@ -174,7 +174,7 @@ class Incremental:
             known["state"] = self._state
         if key not in known:
             flow = read_flow(network.model, calls, head, classes or ())
-            known[key] = flow.to(self._dtype)
+            known[key] = flow.lowered(torch.bfloat16) if self.precision == "bfloat16" else flow
         return known[key], classes if head is not None else None
 
     def _trace(
@@ -293,7 +293,7 @@ def _state_of(model: nn.Module) -> tuple[Any, ...]:
         found.append((id(module), len(module._forward_hooks), len(module._forward_pre_hooks)))  # noqa: SLF001
         for tensors in (module._parameters, module._buffers):  # noqa: SLF001
             found += [
-                (id(each), -1 if each.is_inference() else each._version) for each in tensors.values() if each is not None  # noqa: SLF001
+                (id(each), -1 if each.is_inference() else each._version) for each in tensors.values() if each is not None
             ]
         left.extend(part for part in module._modules.values() if part is not None)  # noqa: SLF001
     return tuple(found)

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 #: Names of the activations that a convolution can apply while its output is still in the registers.
-_FUSED = {"relu": ("relu", []), "relu6": ("hardtanh", [0.0, 6.0])}
+_FUSED: dict[str, tuple[str, list[float]]] = {"relu": ("relu", []), "relu6": ("hardtanh", [0.0, 6.0])}
+#: A convolution keeps at most so many bytes of weights in orders for different sizes.
+_PACKED_BYTES = 12_000_000
 
 
 class Window(NamedTuple):
@@ -87,9 +89,17 @@ class Opaque(Operation):
     call: Callable[..., Any]
     #: Whether it reads nothing but the shape.
     shape_only: bool = False
+    #: Whether it is computed in full precision where other operations are not, since its weights are the model's.
+    raised: bool = False
 
     def whole(self, *values: Any) -> Any:
+        if self.raised:
+            values = tuple(each.float() if _is_half(each) else each for each in values)
         return self.call(*values)
+
+
+def _is_half(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.dtype == torch.bfloat16 and value.device.type != "meta"
 
 
 @dataclass(eq=False)
@@ -130,7 +140,7 @@ class Convolution(Local):
     dilation: tuple[int, int]
     groups: int
     then: str = ""
-    packed: Tensor | None = None
+    _packed: dict[Any, Tensor] = field(default_factory=dict)
 
     @property
     def stride(self) -> tuple[int, int]:
@@ -145,28 +155,39 @@ class Convolution(Local):
     def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
         return self.weight.numel()
 
-    def pack(self, like: Sequence[int]) -> None:
-        """Bring the weights into the order that the processor's convolutions want, once; inputs will be about `like`."""
-        self.weight = self.weight.contiguous(memory_format=torch.channels_last)
-        if not _can_pack(self.weight):
-            return
-        pack = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001 (what torch.compile itself calls)
-        try:
-            self.packed = pack(self.weight, [0, 0], self.stride, self.dilation, self.groups, list(like))
-        except (RuntimeError, TypeError):
-            self.packed = None  # then they are brought into order at every call
-
     def _convolved(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
-        if self.packed is not None:
+        x = x.to(self.weight.dtype)
+        packed = self._in_order(x, padding)
+        if packed is not None:
             name, numbers = _FUSED.get(self.then, ("none", []))
-            convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001
+            convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 (what torch.compile itself calls)
             made: Tensor = convolve(
-                x, self.packed, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
+                x, packed, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
             )
             return made
         made = functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         if self.then:
             return made.relu_() if self.then == "relu" else made.clamp_(0, 6)
+        return made
+
+    def _in_order(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
+        """The weights in the order that the processor's convolutions want for such an input; None if they take any.
+
+        The order is the same for all sizes where channels come in multiples of 64. Elsewhere weights in the order for another
+        size take ten times as long as weights in no order, so each size has its own, as long as they are few.
+        """
+        key = None if not any(each % 64 for each in self.weight.shape[:2]) else (*x.shape, padding)
+        if key in self._packed:
+            return self._packed[key]
+        if not _can_pack(self.weight) or (len(self._packed) + 1) * self.weight.nbytes > _PACKED_BYTES and self._packed:
+            return None
+        pack = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001
+        try:
+            self.weight = self.weight.contiguous(memory_format=torch.channels_last)
+            made: Tensor = pack(self.weight, padding, self.stride, self.dilation, self.groups, list(x.shape))
+        except (RuntimeError, TypeError):  # another version of torch
+            return None
+        self._packed[key] = made
         return made
 
 
@@ -192,11 +213,11 @@ class MaxPool(Local):
         padding = self.rows.padding, self.columns.padding
         return functional.max_pool2d(values[0], size, stride, padding, self.dilation, self.ceil_mode)
 
-    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:  # noqa: ARG002
+    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
         size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
         return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+    def work(self, channels_in: int, channels_out: int) -> float:
         return self.rows.extent * self.columns.extent * channels_out
 
 
@@ -232,7 +253,7 @@ class AveragePool(Local):
         self._divisor = counted / shares
         self._uniform = bool((self._divisor == self.rows.extent * self.columns.extent).all())
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+    def work(self, channels_in: int, channels_out: int) -> float:
         return self.rows.extent * self.columns.extent * channels_out
 
 

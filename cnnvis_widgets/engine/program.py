@@ -16,9 +16,13 @@ from .regions import Area, Frame, Patch, Reach, cut, lay
 #: Copying one number takes as long as this many multiply-adds of a convolution (measured: 0.25 ns to 0.009 ns).
 COPY = 30.0
 #: A batch may compute this much more than its places need each by itself.
-_WASTE = 1.06
+_WASTE = 1.1
+#: Into how many classes of height, and of width, places are put at most to reach that.
+_CLASSES = 12
 #: Numbers that the largest map of a batch may have: what is computed should still be in the caches when it is read.
-_NUMBERS = 1_200_000
+_NUMBERS = 2_400_000
+#: Places of a batch at most, and of one that is computed whole.
+_MOST, _WHOLE = 64, 4
 
 
 @dataclass
@@ -67,8 +71,6 @@ class Program:
         self._frames: dict[Any, Frame] = {}
         for operation in self.operations:
             values = [self.clean[name] for name in operation.inputs]
-            if isinstance(operation, Convolution) and operation.packed is None:
-                operation.pack(values[0].shape)
             if isinstance(operation, AveragePool):
                 operation.learn_divisor(values[0])
             self.clean[operation.name] = operation.whole(*values)
@@ -113,31 +115,40 @@ class Program:
     # what is computed together ------------------------------------------------------------------------------------
 
     def batches(self, reach: dict[str, Reach], places: np.ndarray) -> list[Batch]:
-        """Put places together that change about as much, few enough for the caches."""
-        names = [operation.name for operation in self.operations]
-        high = np.stack([_extent(reach, name, 0, len(places)) for name in names])  # (operations, places)
-        wide = np.stack([_extent(reach, name, 2, len(places)) for name in names])
-        order = np.lexsort((wide.sum(0), high.sum(0)))
-        made: list[Batch] = []
-        left = order
-        while len(left):
-            count = self._together(high[:, left], wide[:, left])
-            chosen, left = left[:count], left[count:]
-            switch = self._switch(high[:, chosen].max(1), wide[:, chosen].max(1))
-            made.append(Batch(chosen, switch))
+        """Put places together that change about as much, few enough for the caches.
+
+        Every batch of another size costs time of its own, as the processor's convolutions are made for each size: so there are
+        as few sizes as the waste allows.
+        """
+        high, wide = (self._extents(reach, axis, len(places)) for axis in (0, 2))  # (operations, places)
+        part = high[:, 0] > 0
+        if not part.any():
+            return [Batch(some, 0) for some in np.array_split(np.arange(len(places)), -(-len(places) // _WHOLE))]
+        groups = self._alike(high[part], wide[part], self._work[part])
+        made = []
+        for group in groups:
+            tallest, widest = high[:, group].max(1), wide[:, group].max(1)
+            area = np.where(part, tallest * widest, self._cells)
+            most = int(np.clip(_NUMBERS // (area * self._channels).max(), 1, _MOST))
+            switch = self._switch(tallest, widest)
+            made += [Batch(some, switch) for some in np.array_split(group, -(-len(group) // most))]
         return made
 
-    def _together(self, high: np.ndarray, wide: np.ndarray) -> int:
-        """How many of the next places are computed together."""
-        high, wide = high[:, : _MOST], wide[:, :_MOST]
-        cells, work = self._cells[:, None], self._work[:, None]
-        alone = (work * np.where(high > 0, high * wide, cells)).sum(0).cumsum()
-        tops, sides = np.maximum.accumulate(high, 1), np.maximum.accumulate(wide, 1)
-        area = np.where(tops > 0, tops * sides, cells)
-        counts = np.arange(1, high.shape[1] + 1)
-        together = (work * area).sum(0) * counts
-        fits = (together <= _WASTE * alone) & ((area * self._channels[:, None]).max(0) * counts <= _NUMBERS)
-        return max(1, int(np.argmin(fits)) if not fits.all() else len(fits))
+    def _alike(self, high: np.ndarray, wide: np.ndarray, work: np.ndarray) -> list[np.ndarray]:
+        """Groups of places: as few classes of height and of width as keep the waste small."""
+        alone = float((work[:, None] * high * wide).sum()) or 1.0
+        down, across = Classes.of(high, work * wide.mean(1)), Classes.of(wide, work * high.mean(1))
+        groups: list[np.ndarray] = []
+        for step in range(2, 2 * _CLASSES + 1):  # 1 × 1, 1 × 2, 2 × 2, 2 × 3, … classes
+            both = down.labels(step // 2) * _CLASSES + across.labels(step - step // 2)
+            groups = [np.flatnonzero(both == each) for each in np.unique(both)]
+            together = sum(len(one) * float((work * high[:, one].max(1) * wide[:, one].max(1)).sum()) for one in groups)
+            if together <= _WASTE * alone:
+                break
+        return groups
+
+    def _extents(self, reach: dict[str, Reach], axis: int, count: int) -> np.ndarray:
+        return np.stack([_extent(reach, operation.name, axis, count) for operation in self.operations])
 
     def _switch(self, high: np.ndarray, wide: np.ndarray) -> int:
         """From which operation on whole maps are cheaper: where cutting out and laying back costs more than it saves."""
@@ -324,7 +335,51 @@ class Program:
         return sum(each.numel() * each.element_size() for each in found.values())
 
 
-_MOST = 64
+class Classes:
+    """Extents of the same thing that cost about the same, put together.
+
+    Parameters
+    ----------
+    costs
+        (K,), rising: of each different extent.
+    counts
+        (K,): how often there is each.
+    which
+        (P,): the extent of each place.
+    """
+
+    def __init__(self, costs: np.ndarray, counts: np.ndarray, which: np.ndarray) -> None:
+        self.costs, self.counts, self.which = costs, counts, which
+
+    @classmethod
+    def of(cls, extents: np.ndarray, work: np.ndarray) -> Classes:
+        """From extents (operations, P) and what one row, or column, of each operation costs."""
+        costs, which = np.unique((work[:, None] * extents).sum(0), return_inverse=True)
+        return cls(costs, np.bincount(which), which)
+
+    def labels(self, count: int) -> np.ndarray:
+        """Which of at most `count` classes each place is in, (P,), so that the least is lost if all cost as much as the dearest."""
+        size = len(self.costs)
+        if size <= count:
+            return self.which
+        ahead = np.concatenate([[0], np.cumsum(self.counts)])
+        best = self.costs * ahead[1:]  # of the first extents in one class
+        cuts = []
+        for _ in range(count - 1):
+            # total[i, j]: extents before i in the classes so far, i … j in one more
+            total = np.concatenate([[0.0], best])[:size, None] + self.costs * (ahead[1:] - ahead[:size, None])
+            total[np.tril_indices(size, -1)] = np.inf
+            cuts.append(total.argmin(0))
+            best = total.min(0)
+        label, end = np.zeros(size, np.int64), size - 1
+        for index, cut_ in reversed(list(enumerate(cuts, 1))):
+            start = cut_[end]
+            label[start : end + 1] = index
+            end = start - 1
+            if end < 0:
+                break
+        found: np.ndarray = label[self.which]
+        return found
 
 
 def _is_map(value: Any) -> bool:
