@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .engine.models import demo as demo
     from .engine.models import load as load
     from .engine.network import Network as Network
+    from .engine.object_falls import ObjectFalls as ObjectFalls
     from .engine.objectives import Objective as Objective
     from .engine.objectives import box_score as box_score
     from .engine.objectives import channel as channel
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .engine.objectives import direction as direction
     from .engine.objectives import neuron as neuron
     from .engine.objectives import pixel_score as pixel_score
+    from .engine.place_fills import patch_fill as patch_fill
     from .engine.preprocess import Preprocess as Preprocess
     from .engine.ranking import Ranking as Ranking
     from .engine.results import Gallery as Gallery
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from .engine.stages import Stages as Stages
     from .engine.steps import Step as Step
     from .engine.steps import Steps as Steps
+    from .engine.superpixels import superpixels as superpixels
+    from .engine.unit_ranking import UnitRanking as UnitRanking
     from .methods.ablation_cam import ablation_cam as ablation_cam
     from .methods.activation_maps import activation_maps as activation_maps
     from .methods.cam import cam as cam
@@ -63,13 +67,18 @@ if TYPE_CHECKING:
     from .methods.integrated_gradients import integrated_gradients as integrated_gradients
     from .methods.layer_cam import layer_cam as layer_cam
     from .methods.occlusion import occlusion as occlusion
+    from .methods.occlusion_of_objects import occlusion_of_objects as occlusion_of_objects
     from .methods.rank_methods import rank_methods as rank_methods
+    from .methods.rise import rise as rise
     from .methods.saliency import saliency as saliency
     from .methods.score_cam import score_cam as score_cam
+    from .methods.sensitivity_to import sensitivity_to as sensitivity_to
     from .methods.smooth_grad import smooth_grad as smooth_grad
+    from .methods.unit_occlusion import unit_occlusion as unit_occlusion
     from .methods.xgrad_cam import xgrad_cam as xgrad_cam
     from .widgets.grad_cam_viewer import GradCAMViewer as GradCAMViewer
     from .widgets.layer_explorer import LayerExplorer as LayerExplorer
+    from .widgets.occlusion_slider import OcclusionSlider as OcclusionSlider
     from .widgets.saliency_viewer import SaliencyViewer as SaliencyViewer
     from .widgets.trust_board import TrustBoard as TrustBoard
 
@@ -89,7 +98,9 @@ _HOMES = {
     "LayerExplorer": "widgets.layer_explorer",
     "ModelError": "engine.errors",
     "Network": "engine.network",
+    "ObjectFalls": "engine.object_falls",
     "Objective": "engine.objectives",
+    "OcclusionSlider": "widgets.occlusion_slider",
     "Predictions": "engine.results",
     "Preprocess": "engine.preprocess",
     "Ranking": "engine.ranking",
@@ -100,6 +111,7 @@ _HOMES = {
     "Steps": "engine.steps",
     "TargetError": "engine.errors",
     "TrustBoard": "widgets.trust_board",
+    "UnitRanking": "engine.unit_ranking",
     "WeightsError": "engine.errors",
     "ablation_cam": "methods.ablation_cam",
     "activation_maps": "methods.activation_maps",
@@ -131,14 +143,20 @@ _HOMES = {
     "max_sensitivity": "methods.evaluation",
     "neuron": "engine.objectives",
     "occlusion": "methods.occlusion",
+    "occlusion_of_objects": "methods.occlusion_of_objects",
+    "patch_fill": "engine.place_fills",
     "pixel_score": "engine.objectives",
     "pointing_game": "methods.evaluation",
     "randomization_check": "methods.evaluation",
     "rank_methods": "methods.rank_methods",
+    "rise": "methods.rise",
     "saliency": "methods.saliency",
     "scenes": "engine.scenes",
     "score_cam": "methods.score_cam",
+    "sensitivity_to": "methods.sensitivity_to",
     "smooth_grad": "methods.smooth_grad",
+    "superpixels": "engine.superpixels",
+    "unit_occlusion": "methods.unit_occlusion",
     "xgrad_cam": "methods.xgrad_cam",
 }
 

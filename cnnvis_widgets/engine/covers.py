@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from functools import cached_property
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import ImageError
+from .place_fills import PlaceFill, asked_of, box_of
 
 Shape: TypeAlias = "Literal['square', 'circle'] | np.ndarray"
 #: A first map has at most so many rows and columns.
@@ -78,14 +80,8 @@ class Covers:
         values
             (P,), one value a place.
         """
-        total, count = np.zeros(self.size), np.zeros(self.size)
-        for place, value in enumerate(np.asarray(values, np.float64)):
-            top, left, bottom, right = self.boxes[place]
-            mask = self.mask(place)
-            covered = 1.0 if mask is None else mask
-            total[top:bottom, left:right] += value * covered
-            count[top:bottom, left:right] += covered
-        return (total / np.maximum(count, 1)).astype(np.float32)
+        mean = self._summed(np.asarray(values, np.float64)) / np.maximum(self._count, 1)
+        return np.where(self._count > 0, mean, 0).astype(np.float32)
 
     def completed(self, values: np.ndarray) -> np.ndarray:
         """Values (P,) with those not there yet, NaN, taken from the nearest place of a coarser grid; 0 where there is none."""
@@ -98,11 +94,36 @@ class Covers:
         estimate = _nearest(field, _coarsest(field))
         return np.where(known, values, estimate.ravel())
 
+    def outline(self, place: int) -> np.ndarray:
+        """The covered pixels of a place in the whole picture, bool (height, width)."""
+        top, left, bottom, right = self.boxes[place]
+        mask = self.mask(place)
+        found = np.zeros(self.size, bool)
+        found[top:bottom, left:right] = True if mask is None else mask
+        return found
+
     def _is_lattice(self) -> bool:
         return len(self.masks) <= 1
 
+    @cached_property
+    def _count(self) -> np.ndarray:
+        """How many places cover each pixel."""
+        return self._summed(np.ones(len(self))).round()
 
-def sliding(size: tuple[int, int], window: int | tuple[int, int], stride: int | tuple[int, int], shape: Shape = "square") -> Covers:
+    def _summed(self, values: np.ndarray) -> np.ndarray:
+        """The sum, at each pixel, of the values of the places that cover it."""
+        total = np.zeros(self.size)
+        if not self.masks:
+            return _boxes_summed(self.size, self.boxes, values)
+        for place, value in enumerate(values):
+            top, left, bottom, right = self.boxes[place]
+            total[top:bottom, left:right] += value * self.mask(place)
+        return total
+
+
+def sliding(
+    size: tuple[int, int], window: int | tuple[int, int], stride: int | tuple[int, int], shape: Shape = "square"
+) -> Covers:
     """A window that slides over a picture; the last one of a row or column is cut off at the edge.
 
     Parameters
@@ -122,16 +143,17 @@ def sliding(size: tuple[int, int], window: int | tuple[int, int], stride: int | 
         If a window or stride is not positive, or the window does not fit into the picture.
     """
     mask = None
-    if not isinstance(shape, str):
+    if isinstance(shape, str):
+        _check_shape(shape)
+    else:
         mask = _checked_mask(shape)
         window = mask.shape
     high, wide = _pair(window, "window")
     down, across = _pair(stride, "stride")
     if high > size[0] or wide > size[1]:
-        msg = f"A window of {high} × {wide} pixels does not fit into a picture of {size[0]} × {size[1]}: make it smaller."
-        raise ImageError(msg)
-    if isinstance(shape, str) and shape not in ("square", "circle"):
-        msg = f"There is no shape {shape!r}: choose 'square' or 'circle', or give a mask (h, w)."
+        msg = (
+            f"A window of {high} × {wide} pixels does not fit into a picture of {size[0]} × {size[1]}: make it smaller."
+        )
         raise ImageError(msg)
     tops, lefts = _starts(size[0], high, down), _starts(size[1], wide, across)
     top, left = (each.ravel() for each in np.meshgrid(tops, lefts, indexing="ij"))
@@ -139,6 +161,37 @@ def sliding(size: tuple[int, int], window: int | tuple[int, int], stride: int | 
     if isinstance(shape, str) and shape == "circle":
         mask = _ellipse(high, wide)
     return Covers(size, boxes, (len(tops), len(lefts)), () if mask is None else (mask,))
+
+
+def windows_around(
+    size: tuple[int, int], center: tuple[int, int], sides: Sequence[int], shape: Literal["square", "circle"] = "square"
+) -> Covers:
+    """Windows of several sides in pixels around one place, cut off at the picture's edges.
+
+    Parameters
+    ----------
+    size
+        (height, width) of the picture.
+    center
+        Row and column of a pixel; of a window of even side, the one below and right of its middle.
+
+    Raises
+    ------
+    ImageError
+        If the place lies outside the picture, or there is no such shape.
+    """
+    if len(center) != 2 or not all(_is_place(each, end) for each, end in zip(center, size, strict=True)):
+        have = f"rows 0–{size[0] - 1} and columns 0–{size[1] - 1}"
+        msg = f"at is {center}, and the picture has {have} as the network takes it: give (row, column) within."
+        raise ImageError(msg)
+    _check_shape(shape)
+    corners = [(int(center[0]) - side // 2, int(center[1]) - side // 2) for side in sides]
+    boxes = np.array([(top, left, top + side, left + side) for (top, left), side in zip(corners, sides, strict=True)])
+    inside = np.clip(boxes, 0, [*size, *size]).astype(np.int64)
+    masks = []
+    for (top, left, *_), box, side in zip(boxes, inside, sides, strict=True):
+        masks.append(_ellipse(side, side)[box[0] - top : box[2] - top, box[1] - left : box[3] - left])
+    return Covers(size, inside, (len(sides), 1), tuple(masks) if shape == "circle" else ())
 
 
 def placed(size: tuple[int, int], mask: np.ndarray, top: int = 0, left: int = 0) -> Covers:
@@ -153,61 +206,158 @@ def placed(size: tuple[int, int], mask: np.ndarray, top: int = 0, left: int = 0)
     return Covers(size, inside[None].astype(np.int64), (1, 1), (cut,))
 
 
-def segments(labels: np.ndarray) -> Covers:
+def segments(labels: np.ndarray, size: tuple[int, int] | None = None) -> Covers:
     """One place for each segment of a picture.
 
     Parameters
     ----------
     labels
         int (height, width): which segment each pixel belongs to; negative: none.
+    size
+        (height, width) of the picture, which the labels have to fit.
+
+    Raises
+    ------
+    ImageError
+        If these are no labels, or do not fit the picture, or there is no segment.
     """
     labels = np.asarray(labels)
     if labels.ndim != 2 or not np.issubdtype(labels.dtype, np.integer):
-        msg = f"Segments are integers (height, width), one a pixel; {labels.dtype} {labels.shape} was given."
+        msg = (
+            f"Segments are whole numbers (height, width), one a pixel; {labels.dtype} {labels.shape} was given: for masks that "
+            "may overlap, use occlusion_of_objects."
+        )
         raise ImageError(msg)
-    boxes, masks = [], []
-    for label in np.unique(labels[labels >= 0]):
-        here = labels == label
-        rows, columns = np.flatnonzero(here.any(1)), np.flatnonzero(here.any(0))
-        box = (rows[0], columns[0], rows[-1] + 1, columns[-1] + 1)
-        boxes.append(box)
-        masks.append(here[box[0] : box[2], box[1] : box[3]])
-    if not boxes:
-        msg = "There is no segment to cover: every pixel's label is negative."
+    if not (labels >= 0).any():
+        msg = (
+            "There is no segment to cover, as every pixel's label is negative: give the pixels of a segment 0 or more."
+        )
         raise ImageError(msg)
-    return Covers(labels.shape, np.array(boxes, np.int64), (len(boxes), 1), tuple(masks))
+    return overlapping(np.stack([labels == label for label in np.unique(labels[labels >= 0])]), size)
 
 
-def covered(image: Tensor, fill: Tensor, covers: Covers, places: Sequence[int] | np.ndarray) -> Tensor:
+def overlapping(masks: Any, size: tuple[int, int] | None = None) -> Covers:
+    """One place for each mask; they may overlap.
+
+    Parameters
+    ----------
+    masks
+        (K, height, width), True where a pixel is covered.
+    size
+        (height, width) of the picture, which the masks have to fit.
+
+    Raises
+    ------
+    ImageError
+        If these are no masks, do not fit the picture, or one of them is empty.
+    """
+    given = np.asarray(masks)
+    if given.ndim != 3 or 0 in given.shape:
+        msg = f"Covers are masks (K, height, width), True where a pixel is covered; an array {given.shape} was given."
+        raise ImageError(msg)
+    if size is not None and given.shape[1:] != tuple(size):
+        have, wanted = " × ".join(map(str, given.shape[1:])), " × ".join(map(str, size))
+        msg = f"The covers are {have} pixels and the picture is {wanted} as the network takes it: give both the same size."
+        raise ImageError(msg)
+    checked = [_checked_mask(mask) for mask in given]
+    boxes = [box_of(mask) for mask in checked]
+    cut = tuple(mask[top:bottom, left:right] for mask, (top, left, bottom, right) in zip(checked, boxes, strict=True))
+    return Covers((given.shape[1], given.shape[2]), np.array(boxes, np.int64), (len(boxes), 1), cut)
+
+
+def covered(image: Tensor, fill: Tensor | PlaceFill, covers: Covers, places: Sequence[int] | np.ndarray) -> Tensor:
     """The picture (1, C, H, W) with each of some places covered by itself, (B, C, H, W)."""
     pictures = image.repeat(len(places), 1, 1, 1)
     for row, place in enumerate(places):
         top, left, bottom, right = covers.boxes[place]
-        part, mask = fill[0, :, top:bottom, left:right], covers.mask(int(place))
-        target = pictures[row, :, top:bottom, left:right]
-        target.copy_(part if mask is None else torch.where(torch.from_numpy(mask).to(image.device), part, target))
+        pictures[row, :, top:bottom, left:right] = content(image, fill, covers, int(place))
     return pictures
 
 
+def content(image: Tensor, fill: Tensor | PlaceFill, covers: Covers, place: int) -> Tensor:
+    """What stands in the box of a place when it is covered, (C, h, w): the fill, and the picture where the mask leaves it.
+
+    Parameters
+    ----------
+    image
+        (1, C, H, W) in [0, 1].
+    fill
+        A whole picture (1, C, H, W), or a function of the place (see `fill_of_each`), which is asked for each place anew.
+
+    Raises
+    ------
+    ImageError
+        If a function gives no such picture.
+    """
+    top, left, bottom, right = covers.boxes[place]
+    mask = covers.mask(place)
+    if not isinstance(fill, Tensor):
+        made = asked_of(fill, image[0].detach().float().cpu().numpy(), covers.outline(place))
+        part = torch.from_numpy(np.ascontiguousarray(made[:, top:bottom, left:right])).to(image)
+    else:
+        part = fill[0, :, top:bottom, left:right]
+    if mask is None:
+        return part
+    return torch.where(torch.from_numpy(mask).to(image.device), part, image[0, :, top:bottom, left:right])
+
+
 def _starts(length: int, window: int, stride: int) -> np.ndarray:
-    """As many as are needed to reach the end."""
-    return np.arange(-(-(length - window) // stride) + 1) * stride
+    """As many as are needed to reach the end; where there are gaps between, the last one may begin after it, and is none."""
+    starts: np.ndarray = np.arange(-(-(length - window) // stride) + 1) * stride
+    return starts[starts < length]
 
 
 def _pair(given: int | tuple[int, int], name: str) -> tuple[int, int]:
-    both = (given, given) if isinstance(given, (int, np.integer)) else tuple(given)
-    if len(both) != 2 or any(isinstance(each, bool) or int(each) != each or each < 1 for each in both):
-        msg = f"{name} is {given}: give whole pixels, at least 1, as one number or (down, across)."
+    try:
+        both = tuple(given) if isinstance(given, Sequence | np.ndarray) else (given, given)
+        if len(both) == 2 and all(_is_count(each) for each in both):
+            return int(both[0]), int(both[1])
+    except (TypeError, ValueError, OverflowError):  # no numbers, NaN, infinity
+        pass
+    msg = f"{name} is {given!r}: give whole pixels, at least 1, as one number or (down, across)."
+    raise ImageError(msg)
+
+
+def _is_count(number: Any) -> bool:
+    return not isinstance(number, (bool, np.bool_, str)) and int(number) == number and number >= 1
+
+
+def _is_place(number: Any, end: int) -> bool:
+    return isinstance(number, (int, np.integer)) and not isinstance(number, bool) and 0 <= int(number) < end
+
+
+def _check_shape(shape: str) -> None:
+    if shape not in ("square", "circle"):
+        msg = f"There is no shape {shape!r}: choose 'square' or 'circle'; occlusion also takes a mask (h, w)."
         raise ImageError(msg)
-    return int(both[0]), int(both[1])
 
 
 def _checked_mask(mask: np.ndarray) -> np.ndarray:
+    """A mask as bool (h, w); of float ones, what is over a half."""
     array = np.asarray(mask)
-    if array.ndim != 2 or not array.astype(bool).any():
-        msg = f"A cover's mask is bool (h, w) with at least one pixel; {array.shape} has {int(array.astype(bool).sum())}."
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        msg = f"A cover's mask is bool (h, w), True where it covers; {array.dtype} {array.shape} was given."
         raise ImageError(msg)
-    return array.astype(bool)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        msg = "A cover's mask holds NaN or infinite values: give True where it covers and False elsewhere."
+        raise ImageError(msg)
+    found = array > 0.5 if array.dtype.kind == "f" else array.astype(bool)
+    if not found.any():
+        msg = (
+            f"A cover's mask of {' × '.join(map(str, array.shape))} pixels is empty: give at least one pixel to cover."
+        )
+        raise ImageError(msg)
+    return found
+
+
+def _boxes_summed(size: tuple[int, int], boxes: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """The sum, at each pixel, of the values of the boxes over it: what begins and ends at each corner, summed up twice."""
+    corners = np.zeros((size[0] + 1, size[1] + 1))
+    top, left, bottom, right = boxes.T
+    for row, column, sign in ((top, left, 1), (top, right, -1), (bottom, left, -1), (bottom, right, 1)):
+        np.add.at(corners, (row, column), sign * values)
+    summed: np.ndarray = corners.cumsum(0).cumsum(1)[:-1, :-1]
+    return summed
 
 
 def _ellipse(high: int, wide: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias, get_args
@@ -13,14 +14,20 @@ from torch.nn import functional
 
 from .errors import ImageError
 from .images import from_array
+from .place_fills import PlaceFill, inpainted
 
 FillName = Literal["gray", "mean", "black", "white", "blur", "noise"]
-Fill: TypeAlias = "FillName | np.ndarray | Tensor"
+#: A name, a color "#rrggbb", or a picture.
+Fill: TypeAlias = "str | np.ndarray | Tensor"
+#: What can cover one place after another: also "inpaint", or a function of the picture and the pixels covered.
+AnyFill: TypeAlias = "Fill | PlaceFill"
 FILLS: tuple[str, ...] = get_args(FillName)
 
 #: Standard deviation of the blur, in shorter sides: one at which the class of a picture can no longer be told.
 BLUR = 0.1
 _LEVELS = {"gray": 0.5, "black": 0.0, "white": 1.0}
+_COLOR = re.compile("#[0-9a-f]{6}", re.IGNORECASE)
+_BRIGHTNESS = (0.299, 0.587, 0.114)  # of red, green and blue, as Pillow weighs them
 _COARSE = 8  # rows and columns of a random map, as coarse as those of a late layer
 
 
@@ -33,15 +40,20 @@ def filled(images: Tensor, fill: Fill, *, seed: int = 0) -> Tensor:
         (N, C, H, W) in [0, 1].
     fill
         "gray" (0.5), "black", "white", "mean" (of each picture and channel), "blur" (Gaussian, a tenth of the shorter side
-        wide), "noise" (uniform, the same for every picture), or a picture: an array (C, H, W) or (H, W, C) of the same size.
+        wide), "noise" (uniform, the same for every picture), a color "#rrggbb", or a picture: an array (C, H, W) or (H, W, C)
+        of the same size.
     seed
         Of the noise.
 
     Raises
     ------
     ImageError
-        If there is no such fill, or the array has another size than the pictures.
+        If there is no such fill, the array has another size than the pictures, or the fill depends on the place covered.
     """
+    if callable(fill) or (isinstance(fill, str) and fill == "inpaint"):
+        name = repr(fill) if isinstance(fill, str) else getattr(fill, "__name__", "a function")
+        msg = f"The fill {name} depends on which pixels are covered, and here it is a whole picture: choose one of {_choice()}."
+        raise ImageError(msg)
     if not isinstance(fill, str):
         return _given(images, fill)
     if fill in _LEVELS:
@@ -53,8 +65,33 @@ def filled(images: Tensor, fill: Fill, *, seed: int = 0) -> Tensor:
     if fill == "noise":
         noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed(seed))
         return noise.to(images).expand_as(images)
-    msg = f"There is no fill {fill!r}: choose one of {', '.join(FILLS)}, or give a picture as an array."
+    if _COLOR.fullmatch(fill):
+        return _color(images, fill)
+    msg = f"There is no fill {fill!r}: choose one of {_choice()}, or give a picture as an array."
     raise ImageError(msg)
+
+
+def fill_of_each(images: Tensor, fill: AnyFill, *, seed: int = 0) -> list[Tensor | PlaceFill]:
+    """For each picture, what stands in place of what is covered: a whole picture (1, C, H, W), or a function of the place.
+
+    Parameters
+    ----------
+    images, seed
+        As for `filled`.
+    fill
+        As for `filled`; or "inpaint" (what is around goes on, with scikit-image), or a function (picture (C, H, W), covered
+        pixels bool (H, W)) -> picture (C, H, W), such as `patch_fill(row, column)`.
+
+    Raises
+    ------
+    ImageError
+        If there is no such fill, or the array has another size than the pictures.
+    """
+    if isinstance(fill, str) and fill == "inpaint":
+        return [inpainted] * len(images)
+    if callable(fill):
+        return [fill] * len(images)
+    return list(filled(images, fill, seed=seed).split(1))
 
 
 def blurred(images: Tensor, width: float = BLUR) -> Tensor:
@@ -158,6 +195,21 @@ def even_counts(pixels: int, steps: int) -> np.ndarray:
     return counts
 
 
+def _choice() -> str:
+    return f"{', '.join(FILLS)}, a color '#rrggbb'"
+
+
+def _color(images: Tensor, fill: str) -> Tensor:
+    """A color as pictures; gray ones take its brightness."""
+    levels = [int(fill[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    if images.shape[1] == 1:
+        levels = [sum(weight * level for weight, level in zip(_BRIGHTNESS, levels, strict=True))]
+    if images.shape[1] != len(levels):
+        msg = f"The fill {fill!r} is a color, and the pictures have {images.shape[1]} channels: give a picture as an array."
+        raise ImageError(msg)
+    return torch.tensor(levels).to(images).view(1, -1, 1, 1).expand_as(images)
+
+
 def _given(images: Tensor, fill: Any) -> Tensor:
     """A picture that a user gave to fill with."""
     array = fill.detach().cpu().numpy() if isinstance(fill, Tensor) else np.asarray(fill)
@@ -169,6 +221,6 @@ def _given(images: Tensor, fill: Any) -> Tensor:
     else:
         channels, height, width = shape
         wanted = f"({channels}, {height}, {width}) or ({height}, {width}, {channels})"
-        msg = f"The fill has shape {array.shape}, and the pictures need {wanted}."
+        msg = f"The fill has shape {array.shape}, and the pictures need {wanted}; or choose one of {_choice()}."
         raise ImageError(msg)
     return picture.to(images).expand_as(images)

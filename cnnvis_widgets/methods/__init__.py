@@ -25,10 +25,14 @@ from .input_x_gradient import input_x_gradient
 from .integrated_gradients import integrated_gradients
 from .layer_cam import layer_cam
 from .occlusion import occlusion
+from .occlusion_of_objects import occlusion_of_objects
 from .rank_methods import rank_methods
+from .rise import rise
 from .saliency import saliency
 from .score_cam import score_cam
+from .sensitivity_to import sensitivity_to
 from .smooth_grad import smooth_grad
+from .unit_occlusion import unit_occlusion
 from .xgrad_cam import xgrad_cam
 
 __all__ = [
@@ -53,11 +57,15 @@ __all__ = [
     "mask_overlap",
     "max_sensitivity",
     "occlusion",
+    "occlusion_of_objects",
     "pointing_game",
     "randomization_check",
     "rank_methods",
+    "rise",
     "saliency",
     "score_cam",
+    "sensitivity_to",
     "smooth_grad",
+    "unit_occlusion",
     "xgrad_cam",
 ]

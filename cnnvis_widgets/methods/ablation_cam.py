@@ -7,6 +7,7 @@ from collections.abc import Generator, Sequence
 import torch
 from torch import Tensor
 
+from ..engine.ablation import Ablation
 from ..engine.cams import Reshape, cam_of_each, chosen_layers, grid
 from ..engine.gradients import score_of
 from ..engine.images import ImageLike
@@ -15,8 +16,6 @@ from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one
 from ..engine.results import Heatmap
 from ..engine.steps import Step, Steps
-
-_SAME = 1e-3
 
 
 def ablation_cam(
@@ -72,41 +71,25 @@ def ablation_cam(
     trace = network.trace(images, *layers, logits=False)
     outputs = [trace[name].detach() for name in layers]
     work = [
-        _Ablation(network.layer(name), output[picture : picture + 1], reshape)
+        _Weighed(network.layer(name), output[picture : picture + 1], reshape)
         for picture, _ in asked
         for name, output in zip(layers, outputs, strict=True)
     ]
-    total = sum(-(-len(one.alive) // batch) or 1 for one in work)
+    total = sum(-(-len(one.changing) // batch) or 1 for one in work)
     return Steps(_ablate(network, images, asked, layers, work, batch, total), total)
 
 
-class _Ablation:
+class _Weighed(Ablation):
     """One layer's output for one picture, (1, …), and the weights of the channels asked so far."""
 
     def __init__(self, layer: Layer, output: Tensor, reshape: Reshape | None) -> None:
-        self.layer, self.output = layer, output
+        super().__init__(layer, output)
         self.activation = grid(layer, output, reshape)[0].float()
-        self.axis = _channel_axis(layer, output)
-        size = self.activation.abs().flatten(1).amax(1)
-        order = size.argsort(descending=True, stable=True)
-        self.alive = order[(size > 0)[order]]
         self.weights = torch.zeros(len(self.activation), device=output.device)
-        self.together = True  # whether what follows may run on all ablated outputs at once
 
-    def without(self, channels: Tensor) -> Tensor:
-        """(1 + K, …): the output as it is, then with each of K channels set to zero."""
-        changed = self.output.repeat(1 + len(channels), *([1] * (self.output.ndim - 1)))
-        lines = changed.movedim(self.axis, 1)
-        lines[torch.arange(1, 1 + len(channels)), channels] = 0
-        return changed
-
-    def values(self) -> Tensor:
+    def map(self) -> Tensor:
         """(h, w)."""
         return torch.einsum("chw,c->hw", self.activation, self.weights)
-
-
-def _channel_axis(layer: Layer, output: Tensor) -> int:
-    return output.ndim - 1 if output.ndim == 3 or layer.channels_last else 1
 
 
 def _ablate(
@@ -114,7 +97,7 @@ def _ablate(
     images: Tensor,
     asked: list[tuple[int, Objective]],
     layers: tuple[str, ...],
-    work: list[_Ablation],
+    work: list[_Weighed],
     batch: int,
     total: int,
 ) -> Generator[Step[Heatmap], None, None]:
@@ -123,26 +106,9 @@ def _ablate(
         picture, objective = asked[index // len(layers)]
         image = images[picture : picture + 1]
         clean = score_of(network, image, objective)[0]
-        for some in one.alive.split(batch) if len(one.alive) else (one.alive,):
+        for some in one.changing.split(batch) if len(one.changing) else (one.changing,):
             if len(some) and clean != 0:
-                fallen = _fallen(network, objective, image, one, some, clean)
+                fallen = one.scores(network, image, objective, some, clean)
                 one.weights[some] = (clean - fallen) / clean.abs()
             done += 1
-            yield Step(done, total, cam_of_each([each.values() for each in work], images, "Ablation-CAM", layers, asked))
-
-
-def _fallen(
-    network: Network, objective: Objective, image: Tensor, one: _Ablation, channels: Tensor, clean: Tensor
-) -> Tensor:
-    """The score with each of some channels switched off."""
-    changed = one.without(channels)
-    edited = network.edited(one.layer.name, lambda _: changed)
-    if one.together:
-        try:
-            scores = score_of(edited, image, objective)
-            if len(scores) == len(changed) and torch.isclose(scores[0], clean, rtol=_SAME, atol=_SAME):
-                return scores[1:]
-        except (RuntimeError, ValueError):  # an earlier layer's output meets this one, and cannot be broadcast
-            pass
-        one.together = False
-    return score_of(edited, image.expand(len(changed), -1, -1, -1), objective)[1:]
+            yield Step(done, total, cam_of_each([each.map() for each in work], images, "Ablation-CAM", layers, asked))

@@ -2,7 +2,8 @@
 
 from .grad_cam_viewer import GradCAMViewer
 from .layer_explorer import LayerExplorer
+from .occlusion_slider import OcclusionSlider
 from .saliency_viewer import SaliencyViewer
 from .trust_board import TrustBoard
 
-__all__ = ["GradCAMViewer", "LayerExplorer", "SaliencyViewer", "TrustBoard"]
+__all__ = ["GradCAMViewer", "LayerExplorer", "OcclusionSlider", "SaliencyViewer", "TrustBoard"]

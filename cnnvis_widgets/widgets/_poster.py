@@ -81,6 +81,41 @@ def pair(
     return sheet.png(f"{layer}, values {ranges}")
 
 
+def covering(
+    title: str,
+    said: tuple[Tensor, Sequence[tuple[str, float, float]]],
+    shown: tuple[str, np.ndarray, Tensor],
+    caption: str,
+) -> bytes:
+    """A picture partly covered, the probabilities of some classes then, and a map over the picture.
+
+    Parameters
+    ----------
+    said
+        The covered picture (1, C, H, W), and (name, probability, probability with nothing covered) of each class.
+    shown
+        A title, the signed map (h, w) and the picture (1, C, H, W).
+    """
+    from ..engine.pictures import overlay
+
+    (photo, bars), (head, values, image) = said, shown
+    covered, whole = _fitted(photo, 300 * _SCALE), _fitted(image, 300 * _SCALE)
+    gap, top, wide, row = 24 * _SCALE, 24 * _SCALE, 260 * _SCALE, 40 * _SCALE
+    height, width = whole.shape[:2]
+    sheet = _Sheet(2 * (width + gap) + wide, top + max(height, len(bars) * row), title)
+    sheet.paste(covered, 0, top)
+    for place, (name, share, before) in enumerate(bars):
+        left, y = width + gap, top + place * row
+        change = f"{100 * (share - before):+.1f}"
+        sheet.text(_shortened(name), left, y, strong=True)
+        sheet.text(f"{_percent(share)}   {change}", left + wide, y, right=True)
+        sheet.bar(left, y + 20 * _SCALE, wide, [share, float("nan"), float("nan"), before])
+    sheet.text("What the network says", width + gap, 0, strong=True)
+    sheet.text(head, width + wide + 2 * gap, 0, strong=True)
+    sheet.paste(overlay(values, whole, signed=True), width + wide + 2 * gap, top)
+    return sheet.png(f"{caption}; tick: nothing covered")
+
+
 def multiples(
     title: str, target: str, panels: Sequence[tuple[str, np.ndarray]], image: Tensor, *, signed: bool
 ) -> bytes:
@@ -181,6 +216,10 @@ def _fitted(image: Tensor, height: int) -> np.ndarray:
 
     pixels = to_uint8(image[0])
     return resize(pixels, (height, max(1, round(pixels.shape[1] * height / pixels.shape[0]))))
+
+
+def _shortened(name: str, most: int = 24) -> str:
+    return name if len(name) <= most else f"{name[: most - 1]}\N{HORIZONTAL ELLIPSIS}"
 
 
 def _percent(share: float) -> str:

@@ -1,6 +1,6 @@
 // Written by `make traits` from the widget classes: change the Python, not this file.
 
-import type { Activity, Archive, AttributionInfo, AttributionMethod, Empty, HeatmapInfo, LayerInfo, Maps, MethodInfo, Notice, Picture, RankTable, RegionsInfo, SceneInfo, TrustMap, Unit, Walk } from "./wire";
+import type { Activity, Archive, AttributionInfo, AttributionMethod, Brush, CoverAnswer, Empty, HeatmapInfo, LayerInfo, Maps, MethodInfo, Notice, OcclusionInfo, Picture, RankTable, RegionsInfo, SceneInfo, TrustMap, Uncovered, Unit, Walk } from "./wire";
 
 export type * from "./wire";
 
@@ -40,6 +40,25 @@ export interface LayerExplorerTraits extends ViewerTraits {
   colormap: "tide" | "viridis" | "gray";
   maps: Maps | Empty;
   unit: Unit | Empty;
+}
+
+export interface OcclusionSliderTraits extends ViewerTraits {
+  answer: CoverAnswer | Empty;
+  brush: Brush | Empty;
+  compare: number;
+  compare_fill: string;
+  exact: boolean;
+  fill: string;
+  held: boolean;
+  maps: OcclusionInfo[];
+  measure: "probability" | "score";
+  mode: "cover" | "brush";
+  opacity: number;
+  place: number[];
+  shape: "square" | "circle";
+  stride: number;
+  uncovered: Uncovered | Empty;
+  window: number;
 }
 
 export interface SaliencyViewerTraits extends ViewerTraits {

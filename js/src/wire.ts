@@ -255,6 +255,67 @@ export interface Walk {
   pixels: PackedField | Empty;
 }
 
+/** What is drawn over a picture: its pixels as bits, row by row, as `numpy.packbits` has them. `stroke` counts what is drawn. */
+export interface Brush {
+  image: number;
+  height: number;
+  width: number;
+  data: DataView;
+  stroke: number;
+}
+
+/**
+ * What the network says with one place covered, float32 (classes,) each. It is the answer for the cover with its upper left corner
+ * at row, column; or, with `brush`, for what was drawn at that `stroke`.
+ */
+export interface CoverAnswer {
+  image: number;
+  row: number;
+  column: number;
+  window: number;
+  fill: string;
+  shape: string;
+  brush: boolean;
+  stroke: number;
+  probabilities: DataView;
+  logits: DataView;
+  /** Milliseconds the network took. */
+  took: number;
+}
+
+/** The scores of a picture as it is, float32 (classes,). */
+export interface Uncovered {
+  image: number;
+  logits: DataView;
+}
+
+/**
+ * What the network says with each of P places covered, as far as it is computed. `boxes` are int32 (P, 4): top, left, bottom, right,
+ * the last two excluded; row by row of a grid (rows, columns). Of the classes in `classes` there are probabilities and logits,
+ * float32 (P, classes) (in an archive float16), NaN where not computed, and `uncovered`, their float32 logits with nothing covered.
+ * `best` is the most probable of all classes, int32 (P,), or -1. `done` is the share computed, `left` the seconds still to go or -1.
+ */
+export interface OcclusionInfo {
+  image: number;
+  fill: string;
+  shape: string;
+  window: number;
+  stride: number;
+  rows: number;
+  columns: number;
+  boxes: DataView;
+  classes: number[];
+  probabilities: DataView;
+  logits: DataView;
+  uncovered: DataView;
+  best: DataView;
+  done: number;
+  left: number;
+  exact: boolean;
+  /** How far approximate values are off, or why the network had to see every picture whole. */
+  note: string;
+}
+
 /** A dict while there is nothing to tell. */
 export type Empty = Record<string, never>;
 

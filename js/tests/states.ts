@@ -1,7 +1,7 @@
 /** Small states of the widgets, and a way to run one. */
 
 import { PlainModel } from "../src/kit/plain_model";
-import type { AttributionInfo, AttributionMethod, HeatmapInfo, LayerInfo, Maps as MapsReply, Picture, StageInfo, Walk } from "../src/traits";
+import type { AttributionInfo, AttributionMethod, CoverAnswer, HeatmapInfo, LayerInfo, Maps as MapsReply, OcclusionInfo, Picture, StageInfo, Walk } from "../src/traits";
 
 export const floats = (...values: number[]) => new DataView(Float32Array.from(values).buffer);
 export const ints = (...values: number[]) => new DataView(Int32Array.from(values).buffer);
@@ -89,6 +89,28 @@ export const walk = (): Walk => ({
     stageRow("unpool", [1, 2, 3, 4], { layer: "pool", switches: { height: 1, width: 1, across: 2, data: ints(3) } }),
     stageRow("filter", [1, 2, 3, 0]),
   ],
+});
+
+/** Nine places of a cover of 4 pixels on a picture of 8; at place k dog has 0.7 − k / 20, cat the rest of 0.8, owl 0.2. */
+export function sweep(more: Partial<OcclusionInfo> = {}, computed = 9): OcclusionInfo {
+  const places = [...Array(9).keys()];
+  const boxes = places.flatMap((k) => [2 * Math.floor(k / 3), 2 * (k % 3), 2 * Math.floor(k / 3) + 4, 2 * (k % 3) + 4]);
+  const shares = (k: number) => [0.1 + k / 20, 0.7 - k / 20, 0.2];
+  const known = (k: number) => computed > 4 ? k < computed : [0, 2, 6, 8].slice(0, computed).includes(k);
+  const at = (number: (share: number) => number) => floats(...places.flatMap((k) => shares(k).map((share) => (known(k) ? number(share) : NaN))));
+  return {
+    image: 0, fill: "gray", shape: "square", window: 4, stride: 2, rows: 3, columns: 3, boxes: ints(...boxes), classes: [0, 1, 2], probabilities: at((share) => share), logits: at(Math.log),
+    uncovered: floats(...[0.1, 0.7, 0.2].map(Math.log)), best: ints(...places.map((k) => (known(k) ? (k > 6 ? 0 : 1) : -1))), done: computed / 9, left: -1, exact: true, note: "", ...more,
+  };
+}
+
+export function coverAnswer(row: number, column: number, probabilities: number[], more: Partial<CoverAnswer> = {}): CoverAnswer {
+  return { image: 0, row, column, window: 4, fill: "gray", shape: "square", brush: false, stroke: 0, probabilities: floats(...probabilities), logits: floats(...probabilities.map(Math.log)), took: 12, ...more };
+}
+
+export const coverState = (more: object = {}) => ({
+  ...COMMON, target: 1, window: 4, stride: 2, fill: "gray", shape: "square", compare: -1, compare_fill: "", measure: "probability", exact: true, opacity: 0.8, mode: "cover", place: [], held: false,
+  brush: {}, answer: {}, uncovered: { image: 0, logits: floats(-2.3, -0.36, -1.6) }, maps: [sweep()], ...more,
 });
 
 interface Widget {

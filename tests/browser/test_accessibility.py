@@ -19,6 +19,7 @@ images = [scene.image for scene in cw.scenes(3, seed=7)]
 WIDGETS = {
     "LayerExplorer": "viewer = cw.LayerExplorer(network, images)\nviewer",
     "GradCAMViewer": "viewer = cw.GradCAMViewer(network, images, classes=['car', 'fish'])\nviewer",
+    "OcclusionSlider": "viewer = cw.OcclusionSlider(network, images, stride=16, compare_fill='blur')\nviewer",
     "SaliencyViewer": "viewer = cw.SaliencyViewer(network, images)\nviewer",
     "TrustBoard": "viewer = cw.TrustBoard(network, cw.scenes(2, seed=7), methods=['saliency', 'grad_cam'],"
     " measures=['pointing', 'energy', 'insertion'])\nviewer",

@@ -43,6 +43,9 @@ METHODS = {
     "input_x_gradient": _at_pixels(cw.input_x_gradient),
     "integrated_gradients": _at_pixels(cw.integrated_gradients, steps=4, batch=3),
     "layer_cam": _read_at(cw.layer_cam),
+    "occlusion": _at_pixels(cw.occlusion, window=8, stride=6),
+    "occlusion, circles on noise": _at_pixels(cw.occlusion, window=(6, 9), stride=8, shape="circle", fill="noise"),
+    "rise": _at_pixels(cw.rise, masks=6, cells=3, batch=4),
     "saliency": _at_pixels(cw.saliency),
     "saliency, signed": _at_pixels(cw.saliency, signed=True),
     "score_cam": _read_at(cw.score_cam, batch=3),
@@ -50,6 +53,8 @@ METHODS = {
     "smooth_grad of grad_cam": lambda network, images, layer: _finished(
         cw.smooth_grad(network, images, 2, of=lambda *asked: cw.grad_cam(*asked, layer=layer), samples=2)
     ),
+    "sensitivity_to": lambda network, images, layer: cw.sensitivity_to(network, images, 2, windows=(3, 8)),
+    "unit_occlusion": _read_at(cw.unit_occlusion, batch=3),
     "xgrad_cam": _read_at(cw.xgrad_cam),
     "grad_cam": lambda network, images, layer: cw.grad_cam(network, images, 2, layer=layer),
     "grad_cam of the top class": lambda network, images, layer: cw.grad_cam(network, images, layer=layer),

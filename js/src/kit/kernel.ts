@@ -17,7 +17,7 @@ export interface Kernel {
 const PATIENCE = 3000;
 
 /** Traits that Python alone writes: a change of one is a sign of life. */
-const SIGNS = ["status", "progress", "message", "notice", "layers", "pictures", "maps", "unit", "activity", "heatmaps"] as const;
+const SIGNS = ["status", "progress", "message", "notice", "layers", "pictures", "maps", "unit", "activity", "heatmaps", "answer"] as const;
 
 export function kernelOf(model: Model<ViewerTraits & { archive: object }>, changed: () => void, signal: AbortSignal): Kernel {
   let state: KernelState = filled(model.get("archive")) ? "archived" : "live";

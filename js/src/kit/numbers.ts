@@ -32,6 +32,13 @@ export function percent(share: number, decimals = 1): string {
   return `${value.toFixed(decimals)}${THIN}%`;
 }
 
+/** A change with its sign, to one decimal: `+50.7`, `−27.1`, `0`. */
+export function points(change: number): string {
+  if (Number.isNaN(change)) return "NaN";
+  const text = Math.abs(change).toFixed(1);
+  return text === "0.0" ? "0" : (change < 0 ? MINUS : "+") + text;
+}
+
 /** `27 × 27` */
 export function extent(...sides: number[]): string {
   return sides.map(String).join(TIMES);
