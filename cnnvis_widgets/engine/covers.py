@@ -56,7 +56,7 @@ class Covers:
     def levels(self) -> list[np.ndarray]:
         """The places in the order of computing: few that span the whole picture first, then those between."""
         rows, columns = self.grid
-        if columns == 1 and rows == len(self) and not self._is_lattice():
+        if columns == 1 and rows == len(self) and not self.is_lattice:
             return [np.arange(len(self))]
         step = 1
         while max(-(-rows // step), -(-columns // step)) > _FIRST:
@@ -88,7 +88,7 @@ class Covers:
         known = np.isfinite(values)
         if known.all() or not known.any():
             return np.nan_to_num(values)
-        if not self._is_lattice():
+        if not self.is_lattice:
             return np.where(known, values, 0)
         field = values.reshape(self.grid)
         estimate = _nearest(field, _coarsest(field))
@@ -102,7 +102,9 @@ class Covers:
         found[top:bottom, left:right] = True if mask is None else mask
         return found
 
-    def _is_lattice(self) -> bool:
+    @property
+    def is_lattice(self) -> bool:
+        """Whether the places are one window on a grid."""
         return len(self.masks) <= 1
 
     @cached_property
@@ -203,6 +205,9 @@ def placed(size: tuple[int, int], mask: np.ndarray, top: int = 0, left: int = 0)
         msg = f"The cover at row {top}, column {left} lies outside the picture of {size[0]} × {size[1]} pixels."
         raise ImageError(msg)
     cut = mask[inside[0] - top : inside[2] - top, inside[1] - left : inside[3] - left]
+    if not cut.any():
+        msg = f"Nothing of the cover at row {top}, column {left} lies in the picture of {size[0]} × {size[1]} pixels: move it."
+        raise ImageError(msg)
     return Covers(size, inside[None].astype(np.int64), (1, 1), (cut,))
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional
+from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 
 from .operations import (
     IDLE,
@@ -58,8 +59,18 @@ class Flow:
     operations: list[Operation]
     output: Any
     calls: dict[tuple[nn.Module, int], str]
-    #: Whether its scores were compared with the network's own.
-    checked: bool = False
+    #: For which sizes of pictures its scores were compared with the network's own.
+    trials: set[Any] = field(default_factory=set)
+
+    def lean(self, head: nn.Module, classes: Sequence[int]) -> Flow | None:
+        """With only some channels of a convolution that is called once; None if it is none of the operations."""
+        name = self.calls.get((head, 0))
+        if (head, 1) in self.calls or not any(each.name == name and isinstance(each, Convolution) for each in self.operations):
+            return None
+        made = [each.of_channels(classes) if each.name == name else each for each in self.operations]  # type: ignore[attr-defined]
+        flow = Flow(made, self.output, self.calls)
+        flow.trials = self.trials
+        return flow
 
     def lowered(self, dtype: torch.dtype) -> Flow:
         """With convolutions of lower precision; their weights are its own."""
@@ -95,14 +106,12 @@ class _Tracer(fx.Tracer):
 
 def is_hooked(module: nn.Module) -> bool:
     """Whether somebody else watches or changes what a module does."""
-    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001
+    return bool(module._forward_hooks or module._forward_pre_hooks) or "forward" in vars(module)  # noqa: SLF001
 
 
 def read_flow(
     model: nn.Module,
     keep: Collection[tuple[nn.Module, int]] = (),
-    head: nn.Module | None = None,
-    classes: Sequence[int] = (),
 ) -> Flow:
     """Write a model down as operations.
 
@@ -112,14 +121,15 @@ def read_flow(
         In evaluation mode.
     keep
         Calls of modules whose output is wanted as it is: nothing is merged into them.
-    head, classes
-        A convolution of which only these channels are wanted.
 
     Raises
     ------
     FlowError
         If torch.fx cannot follow the model.
     """
+    if is_hooked(model) or _global_forward_hooks or _global_forward_pre_hooks:
+        msg = "somebody else's hooks watch the whole model"
+        raise FlowError(msg)
     tracer = _Tracer()
     try:
         graph = tracer.trace(model)
@@ -134,7 +144,8 @@ def read_flow(
     kept = {tracer.calls[call] for call in keep if call in tracer.calls}
     _drop_idle(graph, model, kept, tracer.calls)
     _without_writing(graph, model)
-    writer = _Writer(model, graph, kept, head, classes)
+    writer = _Writer(model, graph, kept)
+    _let_fuse(writer.operations)
     calls = {call: writer.names[node] for call, node in tracer.calls.items() if node in writer.names}
     return Flow(writer.operations, writer.output, calls)
 
@@ -200,13 +211,24 @@ def _overwrites(node: fx.Node, model: nn.Module) -> bool:
     return node.op in ("call_function", "call_method") and writes_to_its_input(node.target, dict(node.kwargs))
 
 
+def _let_fuse(operations: Sequence[Operation]) -> None:
+    """Let convolutions apply their activations themselves, where nothing before them can make what is not a number."""
+    doubtful: set[str] = set()
+    for operation in operations:
+        unsafe = isinstance(operation, Opaque) or not getattr(operation, "safe", True)
+        if unsafe or doubtful.intersection(operation.inputs):
+            doubtful.add(operation.name)
+        elif isinstance(operation, Convolution):
+            operation.fuses = True
+
+
 class _Writer:
     """Writes the nodes of a graph down as operations, one after the other, merging what can be computed together."""
 
     def __init__(
-        self, model: nn.Module, graph: fx.Graph, kept: set[fx.Node], head: nn.Module | None, classes: Sequence[int]
+        self, model: nn.Module, graph: fx.Graph, kept: set[fx.Node]
     ) -> None:
-        self.model, self.kept, self.head, self.classes = model, kept, head, list(classes)
+        self.model, self.kept = model, kept
         self.operations: list[Operation] = []
         self.output: Any = None
         self.names: dict[fx.Node, str] = {}  # nodes that depend on the picture
@@ -248,8 +270,6 @@ class _Writer:
             if is_hooked(module):
                 return False
             if type(module) is nn.BatchNorm2d and module.running_mean is not None:
-                if len(made.weight) != module.num_features:
-                    return False  # a head of which only some classes are computed
                 _fold(made, *scale_and_shift(module))
             elif type(module) in (nn.ReLU, nn.ReLU6):
                 made.then = "relu" if type(module) is nn.ReLU else "relu6"
@@ -290,7 +310,7 @@ class _Writer:
             function = pointwise(node.target)
             if function is not None and numbers:
                 options = {key: value for key, value in node.kwargs.items() if key != "inplace"}
-                return Pointwise(node.name, [name], lambda x: function(x, *rest, **options))
+                return Pointwise(node.name, [name], lambda x: function(x, *rest, **options), safe=node.target in _RELU)
             if node.target is functional.max_pool2d and numbers and not node.kwargs.get("return_indices"):
                 options = {key: value for key, value in node.kwargs.items() if key != "return_indices"}
                 options["size"] = options.pop("kernel_size", rest[0] if rest else None)
@@ -309,11 +329,7 @@ class _Writer:
             return None
         name = self.names[source]  # type: ignore[index]
         if type(module) is nn.Conv2d:
-            made = convolution(node.name, name, module)
-            if made is not None and module is self.head and self.classes:
-                made.weight = made.weight[self.classes]
-                made.bias = None if made.bias is None else made.bias[self.classes]
-            return made
+            return convolution(node.name, name, module)
         if type(module) is nn.MaxPool2d and not module.return_indices:
             return max_pool(node.name, name, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
         if type(module) is nn.AvgPool2d:
@@ -329,9 +345,9 @@ class _Writer:
             )
         if type(module) is nn.BatchNorm2d and module.running_mean is not None:
             scale, shift = (each.view(1, -1, 1, 1) for each in scale_and_shift(module))
-            return Pointwise(node.name, [name], lambda x: torch.addcmul(shift, x, scale))
+            return Pointwise(node.name, [name], lambda x: torch.addcmul(shift, x, scale), safe=True)
         found = activation(module)
-        return None if found is None else Pointwise(node.name, [name], *found)
+        return None if found is None else Pointwise(node.name, [name], *found, safe=True)
 
     def _join(self, node: fx.Node) -> Operation | None:
         if node.op not in ("call_function", "call_method"):
@@ -345,7 +361,8 @@ class _Writer:
         first, second = node.args
         both = [each for each in (first, second) if isinstance(each, fx.Node) and each in self.names]
         if len(both) == 2:
-            return Join(node.name, [self.names[each] for each in both], lambda a, b: function(a, b, **options))
+            safe = function in (torch.add, torch.sub, torch.mul)
+            return Join(node.name, [self.names[each] for each in both], lambda a, b: function(a, b, **options), safe=safe)
         other = second if both[0] is first else first
         value = self._fixed.get(other, other) if isinstance(other, fx.Node) else other
         if not _same_everywhere(value):
@@ -363,7 +380,7 @@ class _Writer:
             return None
         if not all(isinstance(each, fx.Node) and each in self.names for each in given):
             return None
-        return Join(node.name, [self.names[each] for each in given], lambda *maps: torch.cat(maps, 1), True)
+        return Join(node.name, [self.names[each] for each in given], lambda *maps: torch.cat(maps, 1), concatenates=True)
 
 
 def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:

@@ -13,13 +13,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .covers import Covers, covered
+from .covers import Covers, content, covered
+from .errors import ImageError
 from .flow import Flow, FlowError, read_flow
 from .forward import evaluating, lock_of
 from .gradients import fitting_batch
 from .network import Network
 from .objectives import Objective, classes_read
-from .program import Program
+from .place_fills import PlaceFill
+from .program import Batch, Plan, Program
 from .regions import Area, Reach
 from .thin_gradient import lean_heads
 from .trace import Trace
@@ -52,11 +54,15 @@ class Incremental:
         "float32" (the network's own), or "bfloat16" where a small error will do.
     limit
         The largest share of a map's rows and columns that a cover's effect is followed to; 1 is exact.
+    known
+        `trace` and `clean`, if they are known already.
 
     Attributes
     ----------
     trace, clean
         What the network says of the picture as it is: a trace, and a score (1,) for each objective.
+    base : tuple of Tensor
+        The same scores as an answer would give them: what a score is to be compared with, where answers are not exact.
     why_whole : str
         Why every picture is computed whole; "" where only what a cover reaches is.
     """
@@ -69,13 +75,18 @@ class Incremental:
         *,
         precision: str = "float32",
         limit: float = 1.0,
+        known: tuple[Trace, tuple[Tensor, ...]] | None = None,
     ) -> None:
+        if precision not in ("float32", "bfloat16"):
+            msg = f"There is no precision {precision!r} here: choose 'float32', or 'bfloat16' where a small error will do."
+            raise ValueError(msg)
         self.network, self.image, self.objectives = network, image.detach(), tuple(objectives)
         self.precision, self.limit = precision, limit
-        self.trace, self.clean = network.ask(self.image, *self.objectives)
+        self.trace, self.clean = known or network.ask(self.image, *self.objectives)
         self.why_whole = ""
         self._state: Any = None
         self._program: Program | None = None
+        self._alone: bool | None = None
         self._prepare()
 
     @property
@@ -88,10 +99,25 @@ class Incremental:
         """Bytes that the clean maps take."""
         return self._program.memory if self._program else 0
 
-    def answers(self, covers: Covers, fill: Tensor, places: np.ndarray | None = None) -> Iterator[Answer]:
-        """Cover each of some places (all by default) by the fill (1, C, H, W); in batches, in an order of their own."""
-        chosen = np.arange(len(covers)) if places is None else np.asarray(places)
-        if self._state != _state_of(self.network.model):  # it was trained in between
+    def answers(
+        self, covers: Covers, fill: Tensor | PlaceFill, places: np.ndarray | None = None
+    ) -> Iterator[Answer]:
+        """Cover each of some places (all by default) by a fill; in batches, in an order of their own.
+
+        Parameters
+        ----------
+        covers
+            Where.
+        fill
+            (1, C, H, W), or a function of the place, as `fill_of_each` gives them.
+        places
+            Which, int (K,), those that matter most first.
+        """
+        chosen = np.arange(len(covers)) if places is None else np.asarray(places, np.int64)
+        self._check_given(covers, fill)
+        if not len(chosen):
+            return
+        if self._state != _state_of(self.network):  # it was trained in between
             self.trace, self.clean = self.network.ask(self.image, *self.objectives)
             self._prepare()
         if self._program is not None:
@@ -100,38 +126,71 @@ class Incremental:
             yield from self._plain(covers, fill, chosen)
             return
         program = self._program
-        reach = program.reach(covers.boxes[chosen])
-        program.count_least(reach, np.arange(len(chosen)))
-        for batch in program.batches(reach, np.arange(len(chosen))):
-            part = chosen[batch.places]
-            trace = self._trace(program, covers, fill, part, batch, reach)
-            yield Answer(part, trace, tuple(objective(trace) for objective in self.objectives))
+        plan = program.plan(covers, len(chosen))
+        program.count_least(plan.reach, chosen)
+        left = dict.fromkeys(chosen.tolist())
+        for batch in plan.batches(chosen):
+            try:
+                trace = self._trace(program, covers, fill, batch, plan)
+                scores = tuple(objective(trace) for objective in self.objectives)
+            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+                self._give_up(f"{type(error).__name__} in computing a part ({error})")
+                yield from self._plain(covers, fill, np.array(list(left), np.int64))
+                return
+            part = batch.places[: batch.count]
+            for place in part.tolist():
+                left.pop(place, None)
+            yield Answer(part, trace, scores)
 
     # the plain way ------------------------------------------------------------------------------------------------
 
-    def _plain(self, covers: Covers, fill: Tensor, chosen: np.ndarray) -> Iterator[Answer]:
-        batch = fitting_batch(self.image, 16)
+    def _plain(self, covers: Covers, fill: Tensor | PlaceFill, chosen: np.ndarray) -> Iterator[Answer]:
+        batch = fitting_batch(self.image, 16) if len(chosen) < 2 or self._each_alone(covers, fill, chosen[:2]) else 1
         for start in range(0, len(chosen), batch):
             part = chosen[start : start + batch]
             trace, scores = self.network.ask(covered(self.image, fill, covers, part), *self.objectives)
             yield Answer(part, trace, scores)
 
+    def _each_alone(self, covers: Covers, fill: Tensor | PlaceFill, two: np.ndarray) -> bool:
+        """Whether a picture's scores do not depend on which others are in the batch."""
+        if self._alone is None:
+            pictures = covered(self.image, fill, covers, two)
+            _, alone = self.network.ask(pictures[1:], *self.objectives)
+            _, together = self.network.ask(pictures, *self.objectives)
+            self._alone = all(_close(b[1:], a) for a, b in zip(alone, together, strict=True) if torch.isfinite(a).all())
+        return self._alone
+
     # the incremental way ------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        self._state = _state_of(self.network.model)
-        self._program, self.why_whole = None, ""
+        self._state = _state_of(self.network)
+        self._program, self.why_whole, self.base = None, "", self.clean
         try:
-            self._program = self._made()
+            self._program = self._made() or self._made(again=True)
+            if self._program is None:
+                self._give_up("what torch.fx read off it gives other scores")
         except FlowError as reason:
-            self.why_whole = f"Every picture is computed whole: {reason}."
+            self._give_up(str(reason))
         except Exception as error:  # noqa: BLE001 (a network may do anything; the plain way is always right)
-            self.why_whole = f"Every picture is computed whole: {type(error).__name__} while reading the network ({error})."
+            self._give_up(f"{type(error).__name__} while reading the network ({error})")
 
-    def _made(self) -> Program:
+    def _give_up(self, reason: str) -> None:
+        self._program, self.base = None, self.clean
+        self.why_whole = f"Every picture is computed whole: {reason}."
+
+    def _made(self, *, again: bool = False) -> Program | None:
+        """The operations on the clean picture; None if they give other scores. `again`: read off anew, as weights were written to."""
         network = self.network
+        if again:
+            network._flows.clear()  # noqa: SLF001
         if network._edits:  # noqa: SLF001 (its own engine)
             msg = "layers are edited"
+            raise FlowError(msg)
+        if not network._fits(self.image):  # noqa: SLF001
+            msg = "the picture is fitted to the network's size after it was covered"
+            raise FlowError(msg)
+        if network.preprocess.normalization is not None:
+            msg = "its normalization may look at the whole picture"
             raise FlowError(msg)
         layers = {name: network.layer(name) for objective in self.objectives for name in objective.layers}
         if any(layer.address.part is not None for layer in layers.values()):
@@ -147,9 +206,16 @@ class Incremental:
             self._names = {name: flow.calls[call] for name, call in calls.items()}
             picture = network._input(self.image.clone()).to(self._dtype)  # noqa: SLF001
             program = Program(flow, picture, tuple(self._names.values()), self.limit)
-        if not self._agrees(self._traced(program.output, program.clean), self.trace):
-            msg = "what torch.fx read off it gives other scores"
+        if not program.operations:
+            msg = "it computes nothing"
             raise FlowError(msg)
+        if not program.finite:
+            msg = "there are values that are no numbers"
+            raise FlowError(msg)
+        clean = self._traced(program.output, program.clean)
+        if not self._agrees(clean, self.trace):
+            return None
+        self.base = tuple(objective(clean) for objective in self.objectives)
         return program
 
     @property
@@ -167,26 +233,27 @@ class Incremental:
         if classes and network._answers_in_part(self.image):  # noqa: SLF001
             heads = lean_heads(network.model, network.classes, len(classes))
             head = heads[0] if len(heads) == 1 else None
-        key = (calls, head, tuple(classes or ()) if head is not None else (), self._dtype)
         known = network._flows  # noqa: SLF001
         if known.get("state") != self._state:
             known.clear()
             known["state"] = self._state
+        key = calls, self.precision
         if key not in known:
-            flow = read_flow(network.model, calls, head, classes or ())
+            flow = read_flow(network.model, calls)
             known[key] = flow.lowered(torch.bfloat16) if self.precision == "bfloat16" else flow
-        return known[key], classes if head is not None else None
+        flow = known[key]
+        lean = flow.lean(head, classes) if head is not None and classes else None
+        return (flow, None) if lean is None else (lean, classes)
 
-    def _trace(
-        self, program: Program, covers: Covers, fill: Tensor, part: np.ndarray, batch: Any, reach: dict[str, Reach]
-    ) -> Trace:
-        network = self.network
+    def _trace(self, program: Program, covers: Covers, fill: Tensor | PlaceFill, batch: Batch, plan: Plan) -> Trace:
+        network, places = self.network, batch.places
         with torch.inference_mode(mode=False), torch.no_grad(), lock_of(network.model), evaluating(network.model):
-            boxes = covers.boxes[part]
-            area = Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3]).area((self.image.shape[2], self.image.shape[3]))
-            patch = network._input(_covered(self.image, fill, covers, part, area)).to(self._dtype)  # noqa: SLF001
-            output, kept = program.run(patch, batch, reach, area)
-        return self._traced(output, kept, lambda: covered(self.image, fill, covers, part))
+            boxes = covers.boxes[places]
+            reached = Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3])
+            area = reached.area((self.image.shape[2], self.image.shape[3]))
+            patch = network._input(_covered(self.image, fill, covers, places, area)).to(self._dtype)  # noqa: SLF001
+            output, kept = program.run(patch, area, batch, plan.reach)
+        return self._traced(output, kept, lambda: covered(self.image, fill, covers, places[: batch.count]))
 
     def _traced(self, output: Any, kept: dict[str, Tensor], images: Any = None) -> Trace:
         trace = CoveredTrace(self.network, images or (lambda: self.image))
@@ -200,38 +267,55 @@ class Incremental:
             trace._logits = logits.float() if self.precision == "bfloat16" else logits  # noqa: SLF001
         return trace
 
+    def _check_given(self, covers: Covers, fill: Tensor | PlaceFill) -> None:
+        size = (self.image.shape[2], self.image.shape[3])
+        if tuple(covers.size) != size:
+            msg = f"The covers are for a picture of {covers.size[0]} × {covers.size[1]} pixels, and this one has {size[0]} × {size[1]}."
+            raise ImageError(msg)
+        if not isinstance(fill, Tensor):
+            return  # it is checked at each place
+        if fill.shape != self.image.shape:
+            given, wanted = (" × ".join(map(str, each.shape)) for each in (fill, self.image))
+            msg = f"The fill is {given}, and the picture {wanted}: give one as large."
+            raise ImageError(msg)
+        if self.network._bounded and not (fill.min() >= -1e-3 and fill.max() <= 1 + 1e-3):  # noqa: SLF001 (NaN compares false)
+            msg = "The fill has values outside [0, 1]: give a picture."
+            raise ImageError(msg)
+
     # being sure ---------------------------------------------------------------------------------------------------
 
-    def _check(self, covers: Covers, fill: Tensor, chosen: np.ndarray) -> None:
+    def _check(self, covers: Covers, fill: Tensor | PlaceFill, chosen: np.ndarray) -> None:
         """Ask the network itself about some places, the first time its operations are used."""
         program = self._program
-        if program is None or self.limit < 1 or self.precision == "bfloat16" or program.flow.checked:
+        trial = (tuple(self.image.shape), self._classes is None)
+        if program is None or self.limit < 1 or self.precision == "bfloat16" or trial in program.flow.trials:
             return
         some = np.unique(np.linspace(0, len(chosen) - 1, _CHECKED_PLACES).round().astype(int))
         places = chosen[some]
-        reach = program.reach(covers.boxes[places])
+        plan = program.plan(covers, len(places))
         try:
-            for batch in program.batches(reach, np.arange(len(places))):
-                part = places[batch.places]
-                found = self._trace(program, covers, fill, part, batch, reach)
-                whole, _ = self.network.ask(covered(self.image, fill, covers, part), *self.objectives)
-                if not self._agrees(found, whole):
-                    self._program, self.why_whole = None, "Every picture is computed whole: in part, its scores come out otherwise."
-                    return
-        except Exception as error:  # noqa: BLE001
-            self._program = None
-            self.why_whole = f"Every picture is computed whole: {type(error).__name__} in computing a part ({error})."
+            for batch in plan.batches(places):
+                part = batch.places[: batch.count]
+                found = self._trace(program, covers, fill, batch, plan)
+                for row, picture in enumerate(covered(self.image, fill, covers, part)):
+                    whole, _ = self.network.ask(picture[None], *self.objectives)
+                    if not self._agrees(found, whole, row):
+                        self._give_up("in part, its scores come out otherwise")
+                        return
+        except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            self._give_up(f"{type(error).__name__} in computing a part ({error})")
             return
         program.multiply_adds |= {"spent": 0.0, "least": 0.0}
-        program.flow.checked = True
+        program.flow.trials.add(trial)
 
-    def _agrees(self, found: Trace, whole: Trace) -> bool:
-        """Whether two traces say the same, as far as rounding goes."""
+    def _agrees(self, found: Trace, whole: Trace, row: int = 0) -> bool:
+        """Whether a picture of one trace has in it what the other says, as far as rounding goes."""
         if self.precision == "bfloat16":
             return True
-        pairs = [(found[name], whole[name]) for name in self._names]
+        pairs = [(found[name][row : row + 1], whole[name]) for name in self._names]
         if found._logits is not None and whole._logits is not None:  # noqa: SLF001
-            pairs.append((found.logits, whole.logits))
+            asked = slice(None) if self._classes is None else self._classes
+            pairs.append((found.logits[row : row + 1, asked], whole.logits[:, asked]))
         return all(_close(first, second) for first, second in pairs)
 
 
@@ -253,24 +337,22 @@ class CoveredTrace(Trace):
         self._make = value
 
 
-def _covered(image: Tensor, fill: Tensor, covers: Covers, places: np.ndarray, area: Area) -> Tensor:
+def _covered(image: Tensor, fill: Tensor | PlaceFill, covers: Covers, places: np.ndarray, area: Area) -> Tensor:
     """The parts of the covered pictures that hold the covers, (B, C, h, w)."""
     high, wide = area.high, area.wide
     parts = [image[0, :, t : t + high, c : c + wide] for t, c in zip(area.tops, area.lefts, strict=True)]
     made = torch.stack(parts)
     for row, place in enumerate(places):
-        top, left, bottom, right = covers.boxes[place]
-        target = made[row, :, top - area.tops[row] : bottom - area.tops[row], left - area.lefts[row] : right - area.lefts[row]]
-        part, mask = fill[0, :, top:bottom, left:right], covers.mask(int(place))
-        target.copy_(part if mask is None else torch.where(torch.from_numpy(mask).to(image.device), part, target))
+        top, left, bottom, right = covers.boxes[place] - np.array([area.tops[row], area.lefts[row]] * 2)
+        made[row, :, top:bottom, left:right] = content(image, fill, covers, int(place))
     return made
 
 
 def _close(first: Tensor, second: Tensor) -> bool:
     if first.shape != second.shape:
         return False
-    known = torch.isfinite(second) & torch.isfinite(first)
-    if not known.any():
+    known = torch.isfinite(second)
+    if not known.any() or not torch.equal(known, torch.isfinite(first)):
         return False
     size = float(second[known].abs().max())
     tolerance = _TOLERANCE.get(second.dtype, 2e-2) * max(size, 1e-6)
@@ -284,13 +366,13 @@ def _among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
     return made
 
 
-def _state_of(model: nn.Module) -> tuple[Any, ...]:
-    """What changes when a model is trained, loaded, taken apart or watched."""
-    found: list[Any] = []
-    left = [model]
+def _state_of(network: Network) -> tuple[Any, ...]:
+    """What changes when a model is trained, loaded, taken apart, watched or edited."""
+    found: list[Any] = [id(network.output), *(id(each) for each in network._edits)]  # noqa: SLF001 (its own engine)
+    left = [network.model]
     while left:
         module = left.pop()
-        found.append((id(module), len(module._forward_hooks), len(module._forward_pre_hooks)))  # noqa: SLF001
+        found.append((id(module), len(module._forward_hooks), len(module._forward_pre_hooks), "forward" in vars(module)))  # noqa: SLF001
         for tensors in (module._parameters, module._buffers):  # noqa: SLF001
             found += [
                 (id(each), -1 if each.is_inference() else each._version) for each in tensors.values() if each is not None

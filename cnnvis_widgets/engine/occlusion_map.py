@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,15 @@ class SampledError:
     mean: float
     largest: float
     span: float
+
+    @classmethod
+    def of_all(cls, several: Sequence[SampledError]) -> SampledError | None:
+        """Several pictures' errors as one; None if there are none."""
+        if not several:
+            return None
+        places = sum(each.places for each in several)
+        mean = sum(each.mean * each.places for each in several) / max(places, 1)
+        return cls(places, mean, max(each.largest for each in several), max(each.span for each in several))
 
     def __str__(self) -> str:
         share = self.mean / self.span if self.span else 0.0

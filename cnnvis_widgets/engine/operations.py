@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -58,17 +58,15 @@ class Pointwise(Operation):
         Of a tensor (B, C, h, w).
     in_place
         The same, written over its input, where there is such a function.
-    overwrites : bool
-        Whether nobody else reads its input, so that it may be overwritten.
     """
 
     function: Callable[[Tensor], Tensor]
     in_place: Callable[[Tensor], Tensor] | None = None
-    overwrites: bool = False
+    #: Whether it makes numbers out of numbers, whatever they are.
+    safe: bool = False
 
     def whole(self, *values: Any) -> Any:
-        change = self.in_place if self.overwrites and self.in_place is not None else self.function
-        return change(values[0])
+        return self.function(values[0])
 
 
 @dataclass(eq=False)
@@ -77,6 +75,7 @@ class Join(Operation):
 
     function: Callable[..., Tensor]
     concatenates: bool = False
+    safe: bool = True
 
     def whole(self, *values: Any) -> Any:
         return self.function(*values)
@@ -116,14 +115,8 @@ class Local(Operation):
     columns: Window = field(kw_only=True)
     pad_value: float = field(default=0.0, kw_only=True)
 
-    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
-        """The output of a patch that has its surroundings, and what lies beyond the edge, already around it.
-
-        Parameters
-        ----------
-        cells
-            Cuts a map (1, 1, H, W) of the size of the whole output to the part of it that is computed, for each picture.
-        """
+    def part(self, patch: Tensor) -> Tensor:
+        """The output of a patch that has its surroundings, and what lies beyond the edge, already around it."""
         raise NotImplementedError
 
     def work(self, channels_in: int, channels_out: int) -> float:
@@ -140,6 +133,8 @@ class Convolution(Local):
     dilation: tuple[int, int]
     groups: int
     then: str = ""
+    #: Whether its activation may be applied by the processor's convolution itself, which makes 0 of what is not a number.
+    fuses: bool = False
     _packed: dict[Any, Tensor] = field(default_factory=dict)
 
     @property
@@ -149,23 +144,30 @@ class Convolution(Local):
     def whole(self, *values: Any) -> Any:
         return self._convolved(values[0], (self.rows.padding, self.columns.padding))
 
-    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:  # noqa: ARG002
+    def part(self, patch: Tensor) -> Tensor:
         return self._convolved(patch, (0, 0))
 
     def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
         return self.weight.numel()
 
+    def of_channels(self, channels: Sequence[int]) -> Convolution:
+        """One that computes only some channels of the output; a convolution without groups."""
+        bias = None if self.bias is None else self.bias[list(channels)]
+        return replace(self, weight=self.weight[list(channels)], bias=bias, _packed={})
+
     def _convolved(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
         x = x.to(self.weight.dtype)
         packed = self._in_order(x, padding)
         if packed is not None:
-            name, numbers = _FUSED.get(self.then, ("none", []))
+            name, numbers = _FUSED.get(self.then if self.fuses else "", ("none", []))
             convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 (what torch.compile itself calls)
             made: Tensor = convolve(
                 x, packed, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
             )
-            return made
-        made = functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            if self.fuses:
+                return made
+        else:
+            made = functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
         if self.then:
             return made.relu_() if self.then == "relu" else made.clamp_(0, 6)
         return made
@@ -213,7 +215,7 @@ class MaxPool(Local):
         padding = self.rows.padding, self.columns.padding
         return functional.max_pool2d(values[0], size, stride, padding, self.dilation, self.ceil_mode)
 
-    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
+    def part(self, patch: Tensor) -> Tensor:
         size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
         return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
 
@@ -226,32 +228,25 @@ class AveragePool(Local):
     """The mean of a window; at the edges it is divided by another number, so this is kept for every position."""
 
     function: Callable[[Tensor], Tensor]
-    _divisor: Tensor | None = None
-    _uniform: bool = False
 
     def whole(self, *values: Any) -> Any:
         return self.function(values[0])
 
-    def part(self, patch: Tensor, cells: Callable[[Tensor], Tensor]) -> Tensor:
+    def part(self, patch: Tensor) -> Tensor:
+        """The sums: what they are divided by is another matter."""
         size, stride = (self.rows.extent, self.columns.extent), (self.rows.stride, self.columns.stride)
-        if self._uniform:
-            return functional.avg_pool2d(patch, size, stride)
-        total = functional.avg_pool2d(patch, size, stride, divisor_override=1)
-        return total / cells(self._divisor)  # type: ignore[arg-type]
+        return functional.avg_pool2d(patch, size, stride, divisor_override=1)
 
-    def learn_divisor(self, clean: Tensor) -> None:
-        """How many each position's sum is divided by, found by pooling ones; `clean` is an input (1, C, H, W)."""
+    def divisor(self, clean: Tensor) -> Tensor:
+        """What the sum at each position is divided by, (1, 1, h, w), found by pooling ones; `clean` is an input (1, C, H, W)."""
         ones = torch.ones_like(clean[:, :1])
         high, wide = ones.shape[2:]
         shares = self.function(ones)
         bottom = (shares.shape[2] - 1) * self.rows.stride + self.rows.extent - self.rows.padding - high
         right = (shares.shape[3] - 1) * self.columns.stride + self.columns.extent - self.columns.padding - wide
         edges = (self.columns.padding, max(0, right), self.rows.padding, max(0, bottom))
-        padded = functional.pad(ones, edges)
-        size, stride = (self.rows.extent, self.columns.extent), (self.rows.stride, self.columns.stride)
-        counted = functional.avg_pool2d(padded, size, stride, divisor_override=1)[:, :, : shares.shape[2], : shares.shape[3]]
-        self._divisor = counted / shares
-        self._uniform = bool((self._divisor == self.rows.extent * self.columns.extent).all())
+        counted = self.part(functional.pad(ones, edges))[:, :, : shares.shape[2], : shares.shape[3]]
+        return counted / shares
 
     def work(self, channels_in: int, channels_out: int) -> float:
         return self.rows.extent * self.columns.extent * channels_out
@@ -326,7 +321,6 @@ _POINTWISE: frozenset[Any] = frozenset(
         "clamp_",
         "clamp_min",
         "clamp_min_",
-        "contiguous",
         "float",
     }
 )

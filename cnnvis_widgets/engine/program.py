@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
+import torch
 from torch import Tensor, fx
 
+from .covers import Covers
 from .flow import PICTURE, Flow, Name
-from .operations import AveragePool, Convolution, Join, Local, Operation, Pointwise
+from .operations import AveragePool, Convolution, Join, Local, Operation, Pointwise, Window
 from .regions import Area, Frame, Patch, Reach, cut, lay
 
 #: Copying one number takes as long as this many multiply-adds of a convolution (measured: 0.25 ns to 0.009 ns).
@@ -21,24 +23,67 @@ _WASTE = 1.1
 _CLASSES = 12
 #: Numbers that the largest map of a batch may have: what is computed should still be in the caches when it is read.
 _NUMBERS = 2_400_000
-#: Places of a batch at most, and of one that is computed whole.
-_MOST, _WHOLE = 64, 4
+#: Multiply-adds that a batch may take: a cover that moves meanwhile, or a cancel, waits for it.
+_LONG = 6e9
+#: Places of a batch at most.
+_MOST = 64
+#: Sizes of small batches.
+_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+#: What a batch of another size costs for each operation, in multiply-adds (measured: 0.3 ms); from so many places on, waste counts.
+_PRICE, _MANY = 2.5e7, 96
 
 
-@dataclass
-class Batch:
-    """Places that are computed together.
+class Kind(NamedTuple):
+    """Places that are computed alike.
 
     Attributes
     ----------
-    places : ndarray
-        Which.
+    extents : dict
+        Rows and columns of each map that are computed.
     switch : int
         From this operation on, whole maps are cheaper.
+    most : int
+        So many are computed together at most.
     """
 
-    places: np.ndarray
+    extents: dict[str, tuple[int, int]]
     switch: int
+    most: int
+
+
+class Batch(NamedTuple):
+    """Places that are computed together, of which the last few may be repeated to make up the number."""
+
+    places: np.ndarray
+    count: int
+    kind: Kind
+
+
+class Plan(NamedTuple):
+    """How covers are computed: what each place reaches in each map, and which kind it is of."""
+
+    reach: dict[str, Reach]
+    label: np.ndarray
+    kinds: list[Kind]
+
+    def batches(self, places: np.ndarray) -> list[Batch]:
+        """Put places together that are of one kind, those that come first in batches that come first.
+
+        Every batch of another size costs time of its own, as the processor's convolutions are made for each size. So the batches
+        of a kind are about equally large; and few places, which are others each time, are made up to one of few numbers.
+        """
+        made = []
+        for number, kind in enumerate(self.kinds):
+            order = np.flatnonzero(self.label[places] == number)
+            if not len(order):
+                continue
+            for part in np.array_split(order, -(-len(order) // kind.most)):
+                size = len(part)
+                if len(places) <= _MANY:
+                    size = min(next(each for each in _SIZES if each >= size), kind.most)
+                padded = np.pad(part, (0, size - len(part)), mode="edge")
+                made.append((part.mean(), Batch(places[padded], len(part), kind)))
+        return [batch for _, batch in sorted(made, key=lambda each: each[0])]
 
 
 class Program:
@@ -69,15 +114,17 @@ class Program:
         self.operations = _needed(flow, wanted)
         self.clean: dict[str, Any] = {PICTURE: picture}
         self._frames: dict[Any, Frame] = {}
+        self._divisors: dict[str, Frame] = {}
+        self._plans: WeakKeyDictionary[Covers, Any] = WeakKeyDictionary()
         for operation in self.operations:
             values = [self.clean[name] for name in operation.inputs]
-            if isinstance(operation, AveragePool):
-                operation.learn_divisor(values[0])
             self.clean[operation.name] = operation.whole(*values)
+            if isinstance(operation, AveragePool) and _is_map(values[0]):
+                self._divisors[operation.name] = Frame(operation.divisor(values[0]), 0, 0)
         self.output = self._returned(self.clean.__getitem__)
         self.in_part = self._partial()
         self._last_use = self._uses()
-        self._in_place()
+        self._overwriting = self._that_may_overwrite()
         self._costs()
         self.multiply_adds = {"full": float(self._work_whole.sum()), "spent": 0.0, "least": 0.0}
         self._keep_what_is_read()
@@ -97,7 +144,7 @@ class Program:
                 found.add(operation.name)
         return found
 
-    def reach(self, boxes: np.ndarray) -> dict[str, Reach]:
+    def _reach(self, boxes: np.ndarray) -> dict[str, Reach]:
         """How far changes of the picture within boxes (P, 4) reach in each map that can be computed in part."""
         found = {PICTURE: Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3])}
         for operation in self.operations:
@@ -114,38 +161,55 @@ class Program:
 
     # what is computed together ------------------------------------------------------------------------------------
 
-    def batches(self, reach: dict[str, Reach], places: np.ndarray) -> list[Batch]:
-        """Put places together that change about as much, few enough for the caches.
+    def plan(self, covers: Covers, count: int) -> Plan:
+        """How far each place reaches, and groups of places that are computed alike; found once for the same covers.
 
-        Every batch of another size costs time of its own, as the processor's convolutions are made for each size: so there are
-        as few sizes as the waste allows.
+        Parameters
+        ----------
+        count
+            How many of them are asked about: fewer are put into fewer groups, as each group has its price.
         """
-        high, wide = (self._extents(reach, axis, len(places)) for axis in (0, 2))  # (operations, places)
+        if covers not in self._plans:
+            self._plans[covers] = self._planned(covers)
+        reach, ways = self._plans[covers]
+        if count > _MANY:
+            return Plan(reach, *ways[-1][2:])
+        price = _PRICE * len(self._work.nonzero()[0])
+        return Plan(reach, *min(ways, key=lambda way: way[0] * count + price * min(way[1], count))[2:])
+
+    def _planned(self, covers: Covers) -> tuple[dict[str, Reach], list[tuple[float, int, np.ndarray, list[Kind]]]]:
+        """The reach, and ways to group: (multiply-adds a place, groups, group of each place, kinds), finer and finer."""
+        reach = self._reach(covers.boxes)
+        high, wide = (self._extents(reach, axis, len(covers)) for axis in (0, 2))  # (operations, places)
         part = high[:, 0] > 0
         if not part.any():
-            return [Batch(some, 0) for some in np.array_split(np.arange(len(places)), -(-len(places) // _WHOLE))]
-        groups = self._alike(high[part], wide[part], self._work[part])
-        made = []
-        for group in groups:
-            tallest, widest = high[:, group].max(1), wide[:, group].max(1)
-            area = np.where(part, tallest * widest, self._cells)
-            most = int(np.clip(_NUMBERS // (area * self._channels).max(), 1, _MOST))
-            switch = self._switch(tallest, widest)
-            made += [Batch(some, switch) for some in np.array_split(group, -(-len(group) // most))]
-        return made
+            return reach, [(0.0, 1, np.zeros(len(covers), np.int64), [self._kind(part, high[:, 0], wide[:, 0])])]
+        ways = []
+        for work, label in self._alike(high[part], wide[part], self._work[part]):
+            groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
+            kinds = [self._kind(part, high[:, group].max(1), wide[:, group].max(1)) for group in groups]
+            ways.append((work, len(groups), label, kinds))
+        return reach, ways
 
-    def _alike(self, high: np.ndarray, wide: np.ndarray, work: np.ndarray) -> list[np.ndarray]:
-        """Groups of places: as few classes of height and of width as keep the waste small."""
+    def _kind(self, part: np.ndarray, high: np.ndarray, wide: np.ndarray) -> Kind:
+        area = np.where(part, high * wide, self._cells)
+        fitting = min(_NUMBERS / max((area * self._channels).max(), 1), _LONG / max((area * self._work).sum(), 1))
+        most = int(np.clip(fitting, 1, _MOST))
+        extents = {each.name: (int(h), int(w)) for each, h, w in zip(self.operations, high, wide, strict=True) if h}
+        return Kind(extents, self._switch(high, wide) if part.any() else 0, most)
+
+    def _alike(self, high: np.ndarray, wide: np.ndarray, work: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
+        """(multiply-adds a place, group of each place), until there are as many groups as keep the waste small."""
         alone = float((work[:, None] * high * wide).sum()) or 1.0
         down, across = Classes.of(high, work * wide.mean(1)), Classes.of(wide, work * high.mean(1))
-        groups: list[np.ndarray] = []
         for step in range(2, 2 * _CLASSES + 1):  # 1 × 1, 1 × 2, 2 × 2, 2 × 3, … classes
             both = down.labels(step // 2) * _CLASSES + across.labels(step - step // 2)
-            groups = [np.flatnonzero(both == each) for each in np.unique(both)]
+            _, label = np.unique(both, return_inverse=True)
+            groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
             together = sum(len(one) * float((work * high[:, one].max(1) * wide[:, one].max(1)).sum()) for one in groups)
+            yield together / high.shape[1], label
             if together <= _WASTE * alone:
                 break
-        return groups
 
     def _extents(self, reach: dict[str, Reach], axis: int, count: int) -> np.ndarray:
         return np.stack([_extent(reach, operation.name, axis, count) for operation in self.operations])
@@ -163,7 +227,7 @@ class Program:
 
     # computing ----------------------------------------------------------------------------------------------------
 
-    def run(self, patch: Tensor, batch: Batch, reach: dict[str, Reach], area: Area) -> tuple[Any, dict[str, Tensor]]:
+    def run(self, patch: Tensor, area: Area, batch: Batch, reach: dict[str, Reach]) -> tuple[Any, dict[str, Tensor]]:
         """What the model returns, and the outputs wanted, whole, for a batch of changed pictures.
 
         Parameters
@@ -172,35 +236,38 @@ class Program:
             (B, C, h, w), the network's input where it changes, which is at `area`.
         """
         values: dict[str, Any] = {PICTURE: Patch(patch, area)}
+        count = len(batch.places)
         for index, operation in enumerate(self.operations):
-            if operation.name in self.in_part and index < batch.switch:
+            if operation.name in self.in_part and index < batch.kind.switch:
                 values[operation.name] = self._part(operation, values, reach, batch)
             elif getattr(operation, "shape_only", False):
-                shapes = [self._shape(values[name], name, len(batch.places)) for name in operation.inputs]
+                shapes = [self._shape(values[name], name, count) for name in operation.inputs]
                 values[operation.name] = operation.whole(*shapes)
             else:
-                whole = [self._whole(values, name, len(batch.places)) for name in operation.inputs]
+                whole = [self._whole(values, name, count) for name in operation.inputs]
                 values[operation.name] = operation.whole(*whole)
-                self.multiply_adds["spent"] += self._work_whole[index] * len(batch.places)
+                self.multiply_adds["spent"] += self._work_whole[index] * count
             for name in self._last_use[index]:
                 del values[name]
-        kept = {name: self._whole(values, name, len(batch.places)) for name in self.wanted}
-        return self._returned(lambda name: self._whole(values, name, len(batch.places))), kept
+        kept = {name: self._whole(values, name, count)[: batch.count] for name in self.wanted}
+        output = self._returned(lambda name: self._whole(values, name, count))
+        return fx.node.map_aggregate(output, lambda each: _first(each, batch.count, count)), kept
 
     def count_least(self, reach: dict[str, Reach], places: np.ndarray) -> None:
         """Note how many multiply-adds places need, each by itself."""
         for index, operation in enumerate(self.operations):
             if self._work_whole[index]:
-                high, wide = (_extent(reach, operation.name, axis, len(places)) for axis in (0, 2))
+                high, wide = (_extent(reach, operation.name, axis, 0)[places] for axis in (0, 2)) if operation.name in reach else (np.zeros(len(places)),) * 2
                 cells = np.where(high > 0, high * wide, self._cells[index])
                 self.multiply_adds["least"] += float((self._convolved[index] * cells).sum())
 
     def _part(self, operation: Operation, values: dict[str, Any], reach: dict[str, Reach], batch: Batch) -> Patch:
         first = values[operation.inputs[0]]
         if isinstance(operation, Pointwise):
-            return Patch(operation.whole(first.data), first.area)
+            change = operation.in_place if operation.name in self._overwriting else None
+            return Patch((change or operation.function)(first.data), first.area)
         size = self._size(operation.name)
-        area = reach[operation.name].of(batch.places).area(size)
+        area = reach[operation.name].of(batch.places).area(size, batch.kind.extents[operation.name])
         if isinstance(operation, Join):
             return Patch(self._joined(operation, values, area), area)
         assert isinstance(operation, Local)  # noqa: S101 (for the type checker)
@@ -208,7 +275,10 @@ class Program:
         self.multiply_adds["spent"] += self._convolved[index] * area.high * area.wide * len(area.tops)
         around = area.before(operation.rows, operation.columns)
         data = cut(self._frame(operation), first, around)
-        return Patch(operation.part(data, lambda whole: Frame(whole, 0, 0).cut(area)), area)
+        made = operation.part(data)
+        if isinstance(operation, AveragePool):
+            made = made / self._divisors[operation.name].cut(area)
+        return Patch(made, area)
 
     def _joined(self, operation: Join, values: dict[str, Any], area: Area) -> Tensor:
         if operation.concatenates:
@@ -231,7 +301,8 @@ class Program:
         return value
 
     def _shape(self, value: Any, name: str, count: int) -> Any:
-        return self.clean[name].new_empty((count, *self.clean[name].shape[1:]), device="meta") if isinstance(value, Patch) else value
+        """A tensor like the whole one, without its memory, for who reads nothing else of it."""
+        return self.clean[name][:1].expand(count, *self.clean[name].shape[1:]) if isinstance(value, Patch) else value
 
     def _returned(self, value: Callable[[str], Any]) -> Any:
         return fx.node.map_aggregate(self.flow.output, lambda each: value(each) if isinstance(each, Name) else each)
@@ -253,8 +324,6 @@ class Program:
     def _plain_frame(self, name: str) -> Frame:
         key = ("plain", name)
         if key not in self._frames:
-            from .operations import Window
-
             self._frames[key] = Frame.around(self.clean[name], Window(), Window(), self._size(name), 0.0)
         return self._frames[key]
 
@@ -270,19 +339,22 @@ class Program:
                 found[index].append(name)
         return found
 
-    def _in_place(self) -> None:
-        """An activation may overwrite what it is given, if it is the only one that reads it and nothing else shares its memory."""
+    def _that_may_overwrite(self) -> set[str]:
+        """Activations that are the only ones to read what they are given, where nothing else shares its memory."""
         readers: dict[str, int] = {}
         for operation in self.operations:
             for name in operation.inputs:
                 readers[name] = readers.get(name, 0) + 1
         made = {operation.name: operation for operation in self.operations}
         kept = {*self.wanted, *_names_in(self.flow.output)}
+        found = set()
         for operation in self.operations:
-            if isinstance(operation, Pointwise):
+            if isinstance(operation, Pointwise) and operation.in_place is not None:
                 source = operation.inputs[0]
                 own = isinstance(made.get(source), (Convolution, Join, AveragePool)) and source in self.in_part
-                operation.overwrites = own and readers[source] == 1 and source not in kept
+                if own and readers[source] == 1 and source not in kept:
+                    found.add(operation.name)
+        return found
 
     def _costs(self) -> None:
         """For each operation: positions, channels, multiply-adds and numbers read for one position, values that cross it."""
@@ -325,6 +397,12 @@ class Program:
             else:
                 read |= set(operation.inputs)
         self.clean = {name: value for name, value in self.clean.items() if name in read}
+
+    @property
+    def finite(self) -> bool:
+        """Whether every clean value is a number."""
+        tensors = [each for each in self.clean.values() if isinstance(each, Tensor) and each.is_floating_point()]
+        return all(bool(torch.isfinite(each.sum(dtype=torch.float64))) for each in tensors)
 
     @property
     def memory(self) -> int:
@@ -380,6 +458,10 @@ class Classes:
                 break
         found: np.ndarray = label[self.which]
         return found
+
+
+def _first(value: Any, count: int, of: int) -> Any:
+    return value[:count] if isinstance(value, Tensor) and value.ndim and len(value) == of else value
 
 
 def _is_map(value: Any) -> bool:

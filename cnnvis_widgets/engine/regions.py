@@ -40,9 +40,9 @@ class Reach(NamedTuple):
         """That of some places."""
         return Reach(*(each[places] for each in self))
 
-    def area(self, size: tuple[int, int]) -> Area:
+    def area(self, size: tuple[int, int], extent: tuple[int, int] | None = None) -> Area:
         """Rectangles of one size that hold it, one for each place, all within a map of some size."""
-        high, wide = int((self.bottom - self.top).max()), int((self.right - self.left).max())
+        high, wide = extent or (int((self.bottom - self.top).max()), int((self.right - self.left).max()))
         tops = np.minimum(self.top, size[0] - high)
         lefts = np.minimum(self.left, size[1] - wide)
         return Area(tuple(tops.tolist()), tuple(lefts.tolist()), high, wide)

@@ -369,7 +369,7 @@ def test_closing_at_any_step_leaves_nothing_behind(count):
     network, image = fine_network(), random_picture(3, (224, 200))
     model = network.model.train()
     before, threads = fingerprint(model), threading.active_count()
-    steps = cw.occlusion(network, image, 1, window=48, stride=24)
+    steps = cw.occlusion(network, image, 1, window=32, stride=8)
     for _ in range(count):
         next(steps)
         assert fingerprint(model) == before, "nothing is held across a step"
@@ -385,8 +385,8 @@ def test_closing_at_any_step_leaves_nothing_behind(count):
 def test_two_maps_at_once_are_those_of_each_alone():
     network = fine_network()
     images = [random_picture(3, (224, 200), seed) for seed in (1, 2)]
-    expected = [cw.occlusion(network, image, 1, window=64, stride=40).result().values for image in images]
-    first, second = (cw.occlusion(network, image, 1, window=64, stride=40) for image in images)
+    expected = [cw.occlusion(network, image, 1, window=32, stride=8).result().values for image in images]
+    first, second = (cw.occlusion(network, image, 1, window=32, stride=8) for image in images)
     for _ in range(3):
         next(first)
         next(second)
@@ -395,7 +395,7 @@ def test_two_maps_at_once_are_those_of_each_alone():
     found: list = [None, None]
 
     def work(index):
-        found[index] = cw.occlusion(network, images[index], 1, window=64, stride=40).result().values
+        found[index] = cw.occlusion(network, images[index], 1, window=32, stride=8).result().values
 
     workers = [threading.Thread(target=work, args=(index,)) for index in range(2)]
     for worker in workers:
