@@ -297,7 +297,9 @@ class _Writer:
             own = [each.clone() if overwrites and isinstance(each, Tensor) else each for each in values]
             return call(*_values(node, fixed | dict(zip(inputs, own, strict=True))))
 
-        return Opaque(node.name, names, run, shape_only=_reads_shape(node))
+        weights = self.model.get_submodule(str(node.target)).parameters() if node.op == "call_module" else ()
+        numbers = sum(each.numel() for each in weights)
+        return Opaque(node.name, names, run, shape_only=_reads_shape(node), numbers=numbers)
 
     def _local(self, node: fx.Node) -> Operation | None:
         """The operation as one that can be computed in part; None if it is no such."""

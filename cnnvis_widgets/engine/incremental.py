@@ -129,15 +129,15 @@ class Incremental:
         plan = program.plan(covers, len(chosen))
         program.count_least(plan.reach, chosen)
         left = dict.fromkeys(chosen.tolist())
-        for batch in plan.batches(chosen):
+        for batches in _gathered(plan.batches(chosen), program.gathered):
             try:
-                trace = self._trace(program, covers, fill, batch, plan)
+                trace = self._trace(program, covers, fill, batches, plan)
                 scores = tuple(objective(trace) for objective in self.objectives)
             except (RuntimeError, ValueError, IndexError, TypeError) as error:
                 self._give_up(f"{type(error).__name__} in computing a part ({error})")
                 yield from self._plain(covers, fill, np.array(list(left), np.int64))
                 return
-            part = batch.places[: batch.count]
+            part = _places_of(batches)
             for place in part.tolist():
                 left.pop(place, None)
             yield Answer(part, trace, scores)
@@ -245,15 +245,21 @@ class Incremental:
         lean = flow.lean(head, classes) if head is not None and classes else None
         return (flow, None) if lean is None else (lean, classes)
 
-    def _trace(self, program: Program, covers: Covers, fill: Tensor | PlaceFill, batch: Batch, plan: Plan) -> Trace:
-        network, places = self.network, batch.places
+    def _trace(
+        self, program: Program, covers: Covers, fill: Tensor | PlaceFill, batches: Sequence[Batch], plan: Plan
+    ) -> Trace:
+        network, size = self.network, (self.image.shape[2], self.image.shape[3])
         with torch.inference_mode(mode=False), torch.no_grad(), lock_of(network.model), evaluating(network.model):
-            boxes = covers.boxes[places]
-            reached = Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3])
-            area = reached.area((self.image.shape[2], self.image.shape[3]))
-            patch = network._input(_covered(self.image, fill, covers, places, area)).to(self._dtype)  # noqa: SLF001
-            output, kept = program.run(patch, area, batch, plan.reach)
-        return self._traced(output, kept, lambda: covered(self.image, fill, covers, places[: batch.count]))
+            fronts = []
+            for batch in batches:
+                area = Reach(*covers.boxes[batch.places].T[[0, 2, 1, 3]]).area(size)
+                patch = network._input(_covered(self.image, fill, covers, batch.places, area))  # noqa: SLF001
+                fronts.append(program.front(patch.to(self._dtype), area, batch, plan.reach))
+            values = fronts[0]
+            if len(fronts) > 1:
+                values = {name: torch.cat([each[name] for each in fronts]) for name in values}
+            output, kept = program.back(values)
+        return self._traced(output, kept, lambda: covered(self.image, fill, covers, _places_of(batches)))
 
     def _traced(self, output: Any, kept: dict[str, Tensor], images: Any = None) -> Trace:
         trace = CoveredTrace(self.network, images or (lambda: self.image))
@@ -295,8 +301,8 @@ class Incremental:
         plan = program.plan(covers, len(places))
         try:
             for batch in plan.batches(places):
-                part = batch.places[: batch.count]
-                found = self._trace(program, covers, fill, batch, plan)
+                part = _places_of([batch])
+                found = self._trace(program, covers, fill, [batch], plan)
                 for row, picture in enumerate(covered(self.image, fill, covers, part)):
                     whole, _ = self.network.ask(picture[None], *self.objectives)
                     if not self._agrees(found, whole, row):
@@ -346,6 +352,22 @@ def _covered(image: Tensor, fill: Tensor | PlaceFill, covers: Covers, places: np
         top, left, bottom, right = covers.boxes[place] - np.array([area.tops[row], area.lefts[row]] * 2)
         made[row, :, top:bottom, left:right] = content(image, fill, covers, int(place))
     return made
+
+
+def _gathered(batches: Sequence[Batch], count: int) -> Iterator[list[Batch]]:
+    """Batches together, until there are so many places."""
+    some: list[Batch] = []
+    for batch in batches:
+        some.append(batch)
+        if sum(each.count for each in some) >= count:
+            yield some
+            some = []
+    if some:
+        yield some
+
+
+def _places_of(batches: Sequence[Batch]) -> np.ndarray:
+    return np.concatenate([batch.places[: batch.count] for batch in batches])
 
 
 def _close(first: Tensor, second: Tensor) -> bool:

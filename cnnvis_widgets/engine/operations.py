@@ -90,6 +90,8 @@ class Opaque(Operation):
     shape_only: bool = False
     #: Whether it is computed in full precision where other operations are not, since its weights are the model's.
     raised: bool = False
+    #: How many weights it has.
+    numbers: int = 0
 
     def whole(self, *values: Any) -> Any:
         if self.raised:

@@ -27,6 +27,8 @@ _NUMBERS = 2_400_000
 _LONG = 6e9
 #: Places of a batch at most.
 _MOST = 64
+#: Places are gathered for last operations with more than so many weights: so many, if what these read is no larger.
+_HEAVY, _GATHERED, _CROSSING = 4_000_000, 16, 100_000
 #: Sizes of small batches.
 _SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
 #: What a batch of another size costs for each operation, in multiply-adds (measured: 0.3 ms); from so many places on, waste counts.
@@ -126,6 +128,7 @@ class Program:
         self._last_use = self._uses()
         self._overwriting = self._that_may_overwrite()
         self._costs()
+        self._find_tail()
         self.multiply_adds = {"full": float(self._work_whole.sum()), "spent": 0.0, "least": 0.0}
         self._keep_what_is_read()
 
@@ -227,8 +230,8 @@ class Program:
 
     # computing ----------------------------------------------------------------------------------------------------
 
-    def run(self, patch: Tensor, area: Area, batch: Batch, reach: dict[str, Reach]) -> tuple[Any, dict[str, Tensor]]:
-        """What the model returns, and the outputs wanted, whole, for a batch of changed pictures.
+    def front(self, patch: Tensor, area: Area, batch: Batch, reach: dict[str, Reach]) -> dict[str, Any]:
+        """What the last operations read, whole, for a batch of changed pictures.
 
         Parameters
         ----------
@@ -237,7 +240,7 @@ class Program:
         """
         values: dict[str, Any] = {PICTURE: Patch(patch, area)}
         count = len(batch.places)
-        for index, operation in enumerate(self.operations):
+        for index, operation in enumerate(self.operations[: self._tail]):
             if operation.name in self.in_part and index < batch.kind.switch:
                 values[operation.name] = self._part(operation, values, reach, batch)
             elif getattr(operation, "shape_only", False):
@@ -249,9 +252,14 @@ class Program:
                 self.multiply_adds["spent"] += self._work_whole[index] * count
             for name in self._last_use[index]:
                 del values[name]
-        kept = {name: self._whole(values, name, count)[: batch.count] for name in self.wanted}
-        output = self._returned(lambda name: self._whole(values, name, count))
-        return fx.node.map_aggregate(output, lambda each: _first(each, batch.count, count)), kept
+        return {name: _first(self._whole(values, name, count), batch.count, count) for name in self._crossing_tail}
+
+    def back(self, values: dict[str, Any]) -> tuple[Any, dict[str, Tensor]]:
+        """What the model returns, and the outputs wanted, from what the last operations read."""
+        values = dict(values)
+        for operation in self.operations[self._tail :]:
+            values[operation.name] = operation.whole(*(values[name] for name in operation.inputs))
+        return self._returned(values.__getitem__), {name: values[name] for name in self.wanted}
 
     def count_least(self, reach: dict[str, Reach], places: np.ndarray) -> None:
         """Note how many multiply-adds places need, each by itself."""
@@ -355,6 +363,28 @@ class Program:
                 if own and readers[source] == 1 and source not in kept:
                     found.add(operation.name)
         return found
+
+    def _find_tail(self) -> None:
+        """Where the operations begin that see no positions any more, such as the last linear ones of VGG.
+
+        Their weights are large, and take as long to be read for one place as for many: so places are gathered for them.
+        """
+        parts = [index for index, operation in enumerate(self.operations) if operation.name in self.in_part]
+        self._tail = max(parts, default=-1) + 1
+        self._crossing_tail = self._crossing_at(self._tail)
+        crossing = [self.clean[name] for name in self._crossing_tail]
+        numbers = sum(getattr(operation, "numbers", 0) for operation in self.operations[self._tail :])
+        gathers = all(isinstance(each, Tensor) and len(each) == 1 and each.numel() <= _CROSSING for each in crossing)
+        if not gathers:
+            self._tail = len(self.operations)
+            self._crossing_tail = self._crossing_at(self._tail)
+        self.gathered = _GATHERED if gathers and numbers > _HEAVY else 1
+
+    def _crossing_at(self, index: int) -> list[str]:
+        made = {PICTURE, *(operation.name for operation in self.operations[:index])}
+        read = [*self.wanted, *_names_in(self.flow.output)]
+        read += [name for operation in self.operations[index:] for name in operation.inputs]
+        return [name for name in dict.fromkeys(read) if name in made]
 
     def _costs(self) -> None:
         """For each operation: positions, channels, multiply-adds and numbers read for one position, values that cross it."""
