@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,19 +13,15 @@ from torch import Tensor, fx, nn
 from torch.nn import functional
 from torch.nn.modules.module import _global_forward_hooks, _global_forward_pre_hooks
 
-from .operations import (
+from .operations import Convolution, Join, Opaque, Operation, Pointwise
+from .readings import (
     IDLE,
-    Convolution,
-    Join,
-    Opaque,
-    Operation,
-    Pointwise,
-    activation,
     average_pool,
-    convolution,
     max_pool,
+    module_operation,
     paired,
     pointwise,
+    scale_and_shift,
     writes_to_its_input,
 )
 
@@ -33,7 +30,19 @@ _SHAPES = ("size", "dim", "numel")
 _RELU = (functional.relu, functional.relu_, torch.relu, torch.relu_, "relu", "relu_")
 #: What these return lies in the memory of what they are given.
 _VIEWS = (
-    *("view", "view_as", "reshape", "transpose", "permute", "chunk", "split", "narrow", "select", "squeeze", "unsqueeze"),
+    *(
+        "view",
+        "view_as",
+        "reshape",
+        "transpose",
+        "permute",
+        "chunk",
+        "split",
+        "narrow",
+        "select",
+        "squeeze",
+        "unsqueeze",
+    ),
     *("expand", "flatten", "unbind", "detach", "swapaxes", "movedim", "unfold", "diagonal", "t"),
 )
 
@@ -65,7 +74,9 @@ class Flow:
     def lean(self, head: nn.Module, classes: Sequence[int]) -> Flow | None:
         """With only some channels of a convolution that is called once; None if it is none of the operations."""
         name = self.calls.get((head, 0))
-        if (head, 1) in self.calls or not any(each.name == name and isinstance(each, Convolution) for each in self.operations):
+        if (head, 1) in self.calls or not any(
+            each.name == name and isinstance(each, Convolution) for each in self.operations
+        ):
             return None
         made = [each.of_channels(classes) if each.name == name else each for each in self.operations]  # type: ignore[attr-defined]
         flow = Flow(made, self.output, self.calls)
@@ -225,9 +236,7 @@ def _let_fuse(operations: Sequence[Operation]) -> None:
 class _Writer:
     """Writes the nodes of a graph down as operations, one after the other, merging what can be computed together."""
 
-    def __init__(
-        self, model: nn.Module, graph: fx.Graph, kept: set[fx.Node]
-    ) -> None:
+    def __init__(self, model: nn.Module, graph: fx.Graph, kept: set[fx.Node]) -> None:
         self.model, self.kept = model, kept
         self.operations: list[Operation] = []
         self.output: Any = None
@@ -326,30 +335,9 @@ class _Writer:
     def _local_module(self, node: fx.Node) -> Operation | None:
         module = self.model.get_submodule(str(node.target))
         source = node.args[0] if node.args else None
-        alone = len(node.args) == 1 and not node.kwargs and isinstance(source, fx.Node) and source in self.names
-        if not alone or is_hooked(module):
+        if len(node.args) != 1 or node.kwargs or not isinstance(source, fx.Node) or is_hooked(module):
             return None
-        name = self.names[source]  # type: ignore[index]
-        if type(module) is nn.Conv2d:
-            return convolution(node.name, name, module)
-        if type(module) is nn.MaxPool2d and not module.return_indices:
-            return max_pool(node.name, name, module.kernel_size, module.stride, module.padding, module.dilation, module.ceil_mode)
-        if type(module) is nn.AvgPool2d:
-            return average_pool(
-                node.name,
-                name,
-                module.kernel_size,
-                module.stride,
-                module.padding,
-                module.ceil_mode,
-                module.count_include_pad,
-                module.divisor_override,
-            )
-        if type(module) is nn.BatchNorm2d and module.running_mean is not None:
-            scale, shift = (each.view(1, -1, 1, 1) for each in scale_and_shift(module))
-            return Pointwise(node.name, [name], lambda x: torch.addcmul(shift, x, scale), safe=True)
-        found = activation(module)
-        return None if found is None else Pointwise(node.name, [name], *found, safe=True)
+        return module_operation(node.name, self.names[source], module) if source in self.names else None
 
     def _join(self, node: fx.Node) -> Operation | None:
         if node.op not in ("call_function", "call_method"):
@@ -359,21 +347,23 @@ class _Writer:
         function = paired(node.target)
         if function is None or len(node.args) != 2 or set(node.kwargs) - {"alpha"}:
             return None
-        options = dict(node.kwargs)
-        first, second = node.args
-        both = [each for each in (first, second) if isinstance(each, fx.Node) and each in self.names]
-        if len(both) == 2:
+        changing = [each for each in node.args if isinstance(each, fx.Node) and each in self.names]
+        combine = partial(function, **node.kwargs)
+        if len(changing) == 2:
             safe = function in (torch.add, torch.sub, torch.mul)
-            return Join(node.name, [self.names[each] for each in both], lambda a, b: function(a, b, **options), safe=safe)
-        other = second if both[0] is first else first
-        value = self._fixed.get(other, other) if isinstance(other, fx.Node) else other
+            return Join(node.name, [self.names[each] for each in changing], combine, safe=safe)
+        return self._with_a_number(node, changing[0], combine)
+
+    def _with_a_number(self, node: fx.Node, changing: fx.Node, combine: Callable[..., Tensor]) -> Operation | None:
+        """A map combined with what is the same at every position; None if it is not."""
+        first = node.args[0] is changing
+        other = node.args[1] if first else node.args[0]
+        value = self._fixed.get(other) if isinstance(other, fx.Node) else other
         if not _same_everywhere(value):
             return None
-        if both[0] is first:
-            return Pointwise(node.name, [self.names[first]], lambda x: function(x, value, **options))
-        if isinstance(value, Tensor):
-            return Pointwise(node.name, [self.names[second]], lambda x: function(value, x, **options))
-        return Pointwise(node.name, [self.names[second]], lambda x: function(torch.as_tensor(value, dtype=x.dtype, device=x.device), x, **options))
+        if first:
+            return Pointwise(node.name, [self.names[changing]], lambda x: combine(x, value))
+        return Pointwise(node.name, [self.names[changing]], lambda x: combine(torch.as_tensor(value).to(x), x))
 
     def _concatenation(self, node: fx.Node) -> Operation | None:
         given = node.args[0] if node.args else node.kwargs.get("tensors")
@@ -382,19 +372,9 @@ class _Writer:
             return None
         if not all(isinstance(each, fx.Node) and each in self.names for each in given):
             return None
-        return Join(node.name, [self.names[each] for each in given], lambda *maps: torch.cat(maps, 1), concatenates=True)
-
-
-def scale_and_shift(norm: nn.BatchNorm2d) -> tuple[Tensor, Tensor]:
-    """What batch normalization with fixed statistics multiplies by and adds, (C,)."""
-    mean, variance = norm.running_mean.detach(), norm.running_var.detach()  # type: ignore[union-attr]
-    scale = torch.rsqrt(variance.double() + norm.eps)
-    if norm.weight is not None:
-        scale = scale * norm.weight.detach().double()
-    shift = -mean.double() * scale
-    if norm.bias is not None:
-        shift = shift + norm.bias.detach().double()
-    return scale.to(mean.dtype), shift.to(mean.dtype)
+        return Join(
+            node.name, [self.names[each] for each in given], lambda *maps: torch.cat(maps, 1), concatenates=True
+        )
 
 
 def _fold(made: Convolution, scale: Tensor, shift: Tensor) -> None:
@@ -437,8 +417,12 @@ def _values(node: fx.Node, known: dict[fx.Node, Any]) -> tuple[Any, Any]:
 def _reads_shape(node: fx.Node) -> bool:
     if node.op == "call_method":
         return node.target in _SHAPES
-    return node.op == "call_function" and node.target is getattr and node.args[1] in ("shape", "ndim", "device", "dtype")
+    return (
+        node.op == "call_function" and node.target is getattr and node.args[1] in ("shape", "ndim", "device", "dtype")
+    )
 
 
 class Name(str):
     """The name of an operation, where what a model returns has its output."""
+
+    __slots__ = ()

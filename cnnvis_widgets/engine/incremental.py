@@ -21,7 +21,8 @@ from .gradients import fitting_batch
 from .network import Network
 from .objectives import Objective, classes_read
 from .place_fills import PlaceFill
-from .program import Batch, Plan, Program
+from .plan import Batch, Plan
+from .program import Program
 from .regions import Area, Reach
 from .thin_gradient import lean_heads
 from .trace import Trace
@@ -99,9 +100,7 @@ class Incremental:
         """Bytes that the clean maps take."""
         return self._program.memory if self._program else 0
 
-    def answers(
-        self, covers: Covers, fill: Tensor | PlaceFill, places: np.ndarray | None = None
-    ) -> Iterator[Answer]:
+    def answers(self, covers: Covers, fill: Tensor | PlaceFill, places: np.ndarray | None = None) -> Iterator[Answer]:
         """Cover each of some places (all by default) by a fill; in batches, in an order of their own.
 
         Parameters
@@ -276,7 +275,8 @@ class Incremental:
     def _check_given(self, covers: Covers, fill: Tensor | PlaceFill) -> None:
         size = (self.image.shape[2], self.image.shape[3])
         if tuple(covers.size) != size:
-            msg = f"The covers are for a picture of {covers.size[0]} × {covers.size[1]} pixels, and this one has {size[0]} × {size[1]}."
+            given, wanted = (" × ".join(map(str, each)) for each in (covers.size, size))
+            msg = f"The covers are for a picture of {given} pixels, and this one has {wanted}: make them for it."
             raise ImageError(msg)
         if not isinstance(fill, Tensor):
             return  # it is checked at each place
@@ -333,7 +333,7 @@ class CoveredTrace(Trace):
         super().__init__(network, images, ())
 
     @property
-    def images(self) -> Tensor:  # type: ignore[override]
+    def images(self) -> Tensor:
         """(B, C, H, W) in [0, 1]."""
         made: Tensor = self._make()
         return made
@@ -359,7 +359,7 @@ def _gathered(batches: Sequence[Batch], count: int) -> Iterator[list[Batch]]:
     some: list[Batch] = []
     for batch in batches:
         some.append(batch)
-        if sum(each.count for each in some) >= count:
+        if sum(each.own for each in some) >= count:
             yield some
             some = []
     if some:
@@ -367,7 +367,7 @@ def _gathered(batches: Sequence[Batch], count: int) -> Iterator[list[Batch]]:
 
 
 def _places_of(batches: Sequence[Batch]) -> np.ndarray:
-    return np.concatenate([batch.places[: batch.count] for batch in batches])
+    return np.concatenate([batch.places[: batch.own] for batch in batches])
 
 
 def _close(first: Tensor, second: Tensor) -> bool:
@@ -394,10 +394,11 @@ def _state_of(network: Network) -> tuple[Any, ...]:
     left = [network.model]
     while left:
         module = left.pop()
-        found.append((id(module), len(module._forward_hooks), len(module._forward_pre_hooks), "forward" in vars(module)))  # noqa: SLF001
+        hooks = len(module._forward_hooks), len(module._forward_pre_hooks)  # noqa: SLF001
+        found += (id(module), *hooks, "forward" in vars(module))
         for tensors in (module._parameters, module._buffers):  # noqa: SLF001
-            found += [
-                (id(each), -1 if each.is_inference() else each._version) for each in tensors.values() if each is not None
-            ]
+            for each in tensors.values():
+                if each is not None:
+                    found += (id(each), -1 if each.is_inference() else each._version)
         left.extend(part for part in module._modules.values() if part is not None)  # noqa: SLF001
     return tuple(found)

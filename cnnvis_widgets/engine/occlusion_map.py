@@ -41,7 +41,9 @@ class SampledError:
 
     def __str__(self) -> str:
         share = self.mean / self.span if self.span else 0.0
-        return f"Off by {share:.1%} of the range on average, at most {self.largest:.3g}, measured at {self.places} places."
+        return (
+            f"Off by {share:.1%} of the range on average, at most {self.largest:.3g}, measured at {self.places} places."
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)

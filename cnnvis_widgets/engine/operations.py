@@ -1,17 +1,16 @@
-"""What a network computes, as operations of three kinds: those that look at a neighborhood, those that look at one position, and all others.
+"""What a network computes, as operations: those that look at a neighborhood, those that look at one position, and all others.
 
 The first two can be computed for a part of a map. Each knows the part of its input that a part of its output is made of.
 """
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 #: Names of the activations that a convolution can apply while its output is still in the registers.
@@ -65,7 +64,7 @@ class Pointwise(Operation):
     #: Whether it makes numbers out of numbers, whatever they are.
     safe: bool = False
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         return self.function(values[0])
 
 
@@ -77,7 +76,7 @@ class Join(Operation):
     concatenates: bool = False
     safe: bool = True
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         return self.function(*values)
 
 
@@ -93,7 +92,7 @@ class Opaque(Operation):
     #: How many weights it has.
     numbers: int = 0
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         if self.raised:
             values = tuple(each.float() if _is_half(each) else each for each in values)
         return self.call(*values)
@@ -141,15 +140,16 @@ class Convolution(Local):
 
     @property
     def stride(self) -> tuple[int, int]:
+        """Down and across."""
         return self.rows.stride, self.columns.stride
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         return self._convolved(values[0], (self.rows.padding, self.columns.padding))
 
-    def part(self, patch: Tensor) -> Tensor:
+    def part(self, patch: Tensor) -> Tensor:  # noqa: D102
         return self._convolved(patch, (0, 0))
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: ARG002
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
         return self.weight.numel()
 
     def of_channels(self, channels: Sequence[int]) -> Convolution:
@@ -183,7 +183,8 @@ class Convolution(Local):
         key = None if not any(each % 64 for each in self.weight.shape[:2]) else (*x.shape, padding)
         if key in self._packed:
             return self._packed[key]
-        if not _can_pack(self.weight) or (len(self._packed) + 1) * self.weight.nbytes > _PACKED_BYTES and self._packed:
+        full = bool(self._packed) and (len(self._packed) + 1) * self.weight.nbytes > _PACKED_BYTES
+        if full or not _can_pack(self.weight):
             return None
         pack = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001
         try:
@@ -211,17 +212,17 @@ class MaxPool(Local):
     dilation: tuple[int, int]
     ceil_mode: bool
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
         stride = self.rows.stride, self.columns.stride
         padding = self.rows.padding, self.columns.padding
         return functional.max_pool2d(values[0], size, stride, padding, self.dilation, self.ceil_mode)
 
-    def part(self, patch: Tensor) -> Tensor:
+    def part(self, patch: Tensor) -> Tensor:  # noqa: D102
         size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
         return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
 
-    def work(self, channels_in: int, channels_out: int) -> float:
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
         return self.rows.extent * self.columns.extent * channels_out
 
 
@@ -231,7 +232,7 @@ class AveragePool(Local):
 
     function: Callable[[Tensor], Tensor]
 
-    def whole(self, *values: Any) -> Any:
+    def whole(self, *values: Any) -> Any:  # noqa: D102
         return self.function(values[0])
 
     def part(self, patch: Tensor) -> Tensor:
@@ -250,198 +251,9 @@ class AveragePool(Local):
         counted = self.part(functional.pad(ones, edges))[:, :, : shares.shape[2], : shares.shape[3]]
         return counted / shares
 
-    def work(self, channels_in: int, channels_out: int) -> float:
+    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
         return self.rows.extent * self.columns.extent * channels_out
 
 
 def _size(window: Window, dilation: int) -> int:
     return (window.extent - 1) // dilation + 1
-
-
-# modules and functions, as operations ---------------------------------------------------------------------------------
-
-#: Activations by the type of their module: (function, in place).
-_MODULES: dict[type[nn.Module], tuple[Callable[..., Tensor], Callable[..., Tensor] | None]] = {
-    nn.ReLU: (torch.relu, torch.relu_),
-    nn.ReLU6: (functional.relu6, lambda x: x.clamp_(0, 6)),
-    nn.Sigmoid: (torch.sigmoid, torch.sigmoid_),
-    nn.Tanh: (torch.tanh, torch.tanh_),
-    nn.SiLU: (functional.silu, lambda x: functional.silu(x, inplace=True)),
-    nn.Hardswish: (functional.hardswish, lambda x: functional.hardswish(x, inplace=True)),
-    nn.Hardsigmoid: (functional.hardsigmoid, lambda x: functional.hardsigmoid(x, inplace=True)),
-    nn.Mish: (functional.mish, None),
-    nn.Softsign: (functional.softsign, None),
-    nn.LogSigmoid: (functional.logsigmoid, None),
-    nn.Tanhshrink: (functional.tanhshrink, None),
-}
-#: Those with parameters, which the module itself applies; it holds nothing else.
-_CALLED = (nn.LeakyReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.Hardtanh, nn.Softplus, nn.PReLU, nn.Threshold, nn.Hardshrink)
-#: Modules that do nothing in evaluation mode.
-IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-#: Functions of one position, whatever further numbers they are given.
-_POINTWISE: frozenset[Any] = frozenset(
-    {
-        torch.relu,
-        torch.relu_,
-        torch.sigmoid,
-        torch.tanh,
-        torch.abs,
-        torch.exp,
-        torch.sqrt,
-        torch.neg,
-        torch.clamp,
-        operator.neg,
-        abs,
-        functional.relu,
-        functional.relu_,
-        functional.relu6,
-        functional.leaky_relu,
-        functional.elu,
-        functional.selu,
-        functional.celu,
-        functional.gelu,
-        functional.silu,
-        functional.mish,
-        functional.hardswish,
-        functional.hardsigmoid,
-        functional.hardtanh,
-        functional.softplus,
-        functional.sigmoid,
-        functional.tanh,
-        functional.threshold,
-        "relu",
-        "relu_",
-        "sigmoid",
-        "sigmoid_",
-        "tanh",
-        "tanh_",
-        "abs",
-        "exp",
-        "sqrt",
-        "neg",
-        "clamp",
-        "clamp_",
-        "clamp_min",
-        "clamp_min_",
-        "float",
-    }
-)
-#: Functions of two maps, or of a map and a number.
-_PAIRED: dict[Any, Callable[..., Tensor]] = {
-    operator.add: torch.add,
-    operator.iadd: torch.add,
-    torch.add: torch.add,
-    "add": torch.add,
-    "add_": torch.add,
-    operator.sub: torch.sub,
-    operator.isub: torch.sub,
-    torch.sub: torch.sub,
-    "sub": torch.sub,
-    "sub_": torch.sub,
-    operator.mul: torch.mul,
-    operator.imul: torch.mul,
-    torch.mul: torch.mul,
-    "mul": torch.mul,
-    "mul_": torch.mul,
-    operator.truediv: torch.div,
-    operator.itruediv: torch.div,
-    torch.div: torch.div,
-    "div": torch.div,
-    "div_": torch.div,
-    torch.maximum: torch.maximum,
-    torch.minimum: torch.minimum,
-}
-
-
-def pointwise(target: Any) -> Callable[..., Tensor] | None:
-    """A function of one position, by the function or the name of the method; None if it is none."""
-    if target not in _POINTWISE:
-        return None
-    if not isinstance(target, str):
-        return target  # type: ignore[no-any-return]
-    name = target.removesuffix("_")
-    return lambda x, *rest, **options: getattr(x, name)(*rest, **options)
-
-
-def paired(target: Any) -> Callable[..., Tensor] | None:
-    """A function of two maps, by the function or the name of the method; None if it is none."""
-    return _PAIRED.get(target)
-
-
-def writes_to_its_input(target: Any, options: dict[str, Any]) -> bool:
-    """Whether a function or method overwrites its first argument."""
-    if isinstance(target, str):
-        return target.endswith("_") and not target.endswith("__")
-    in_place = target in (operator.iadd, operator.isub, operator.imul, operator.itruediv, torch.relu_, functional.relu_)
-    return in_place or bool(options.get("inplace"))
-
-
-def activation(module: nn.Module) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor] | None] | None:
-    """What an activation module does, and the same in place; None if it is none."""
-    if type(module) in _MODULES:
-        return _MODULES[type(module)]
-    if type(module) in _CALLED:
-        return _without_writing(module), None
-    return None
-
-
-def _without_writing(module: nn.Module) -> Callable[[Tensor], Tensor]:
-    if getattr(module, "inplace", False):
-        return lambda x: module(x.clone())
-    return module
-
-
-def convolution(name: str, source: str, module: nn.Conv2d) -> Convolution | None:
-    """A convolution module as an operation; None if it pads otherwise than with zeros, or unevenly."""
-    dilation, size = module.dilation, module.kernel_size
-    if isinstance(module.padding, str):
-        extents = [d * (k - 1) for d, k in zip(dilation, size, strict=True)]
-        if module.padding == "same" and any(extent % 2 for extent in extents):
-            return None
-        padding = (0, 0) if module.padding == "valid" else (extents[0] // 2, extents[1] // 2)
-    else:
-        padding = module.padding
-    if module.padding_mode != "zeros" and any(padding):
-        return None
-    rows, columns = (
-        Window(dilation[axis] * (size[axis] - 1) + 1, module.stride[axis], padding[axis]) for axis in (0, 1)
-    )
-    bias = None if module.bias is None else module.bias.detach().clone()
-    weight = module.weight.detach().clone()
-    return Convolution(name, [source], weight, bias, dilation, module.groups, rows=rows, columns=columns)
-
-
-def max_pool(
-    name: str, source: str, size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: Any = False
-) -> MaxPool:
-    """A max pool as an operation."""
-    size, dilation, padding = _both(size), _both(dilation), _both(padding)
-    stride = _both(stride) if stride not in (None, [], ()) else size
-    rows, columns = (Window(dilation[a] * (size[a] - 1) + 1, stride[a], padding[a]) for a in (0, 1))
-    return MaxPool(name, [source], dilation, bool(ceil_mode), rows=rows, columns=columns, pad_value=-torch.inf)
-
-
-def average_pool(
-    name: str,
-    source: str,
-    size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    ceil_mode: Any = False,
-    count_include_pad: Any = True,
-    divisor_override: Any = None,
-) -> AveragePool:
-    """An average pool as an operation."""
-    size, padding = _both(size), _both(padding)
-    stride = _both(stride) if stride not in (None, [], ()) else size
-
-    def pool(x: Tensor) -> Tensor:
-        return functional.avg_pool2d(x, size, stride, padding, bool(ceil_mode), bool(count_include_pad), divisor_override)
-
-    rows, columns = (Window(size[a], stride[a], padding[a]) for a in (0, 1))
-    return AveragePool(name, [source], pool, rows=rows, columns=columns)
-
-
-def _both(given: Any) -> tuple[int, int]:
-    both = tuple(given) if isinstance(given, (tuple, list)) else (given, given)
-    return (int(both[0]), int(both[-1]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor, fx
 from .covers import Covers
 from .flow import PICTURE, Flow, Name
 from .operations import AveragePool, Convolution, Join, Local, Operation, Pointwise, Window
+from .plan import COARSEST, MANY, Batch, Classes, Kind, Plan
 from .regions import Area, Frame, Patch, Reach, cut, lay
 
 #: Copying one number takes as long as this many multiply-adds of a convolution (measured: 0.25 ns to 0.009 ns).
@@ -29,63 +30,8 @@ _LONG = 6e9
 _MOST = 64
 #: Places are gathered for last operations with more than so many weights: so many, if what these read is no larger.
 _HEAVY, _GATHERED, _CROSSING = 4_000_000, 16, 100_000
-#: Sizes of small batches.
-_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
-#: What a batch of another size costs for each operation, in multiply-adds (measured: 0.3 ms); from so many places on, waste counts.
-_PRICE, _MANY = 2.5e7, 96
-
-
-class Kind(NamedTuple):
-    """Places that are computed alike.
-
-    Attributes
-    ----------
-    extents : dict
-        Rows and columns of each map that are computed.
-    switch : int
-        From this operation on, whole maps are cheaper.
-    most : int
-        So many are computed together at most.
-    """
-
-    extents: dict[str, tuple[int, int]]
-    switch: int
-    most: int
-
-
-class Batch(NamedTuple):
-    """Places that are computed together, of which the last few may be repeated to make up the number."""
-
-    places: np.ndarray
-    count: int
-    kind: Kind
-
-
-class Plan(NamedTuple):
-    """How covers are computed: what each place reaches in each map, and which kind it is of."""
-
-    reach: dict[str, Reach]
-    label: np.ndarray
-    kinds: list[Kind]
-
-    def batches(self, places: np.ndarray) -> list[Batch]:
-        """Put places together that are of one kind, those that come first in batches that come first.
-
-        Every batch of another size costs time of its own, as the processor's convolutions are made for each size. So the batches
-        of a kind are about equally large; and few places, which are others each time, are made up to one of few numbers.
-        """
-        made = []
-        for number, kind in enumerate(self.kinds):
-            order = np.flatnonzero(self.label[places] == number)
-            if not len(order):
-                continue
-            for part in np.array_split(order, -(-len(order) // kind.most)):
-                size = len(part)
-                if len(places) <= _MANY:
-                    size = min(next(each for each in _SIZES if each >= size), kind.most)
-                padded = np.pad(part, (0, size - len(part)), mode="edge")
-                made.append((part.mean(), Batch(places[padded], len(part), kind)))
-        return [batch for _, batch in sorted(made, key=lambda each: each[0])]
+#: What a batch of another size costs for each operation, in multiply-adds (measured: 0.3 ms).
+_PRICE = 2.5e7
 
 
 class Program:
@@ -175,10 +121,11 @@ class Program:
         if covers not in self._plans:
             self._plans[covers] = self._planned(covers)
         reach, ways = self._plans[covers]
-        if count > _MANY:
-            return Plan(reach, *ways[-1][2:])
+        alignment = (covers.boxes[:, 0] % COARSEST) * COARSEST + covers.boxes[:, 1] % COARSEST
+        if count > MANY:
+            return Plan(reach, alignment, *ways[-1][2:])
         price = _PRICE * len(self._work.nonzero()[0])
-        return Plan(reach, *min(ways, key=lambda way: way[0] * count + price * min(way[1], count))[2:])
+        return Plan(reach, alignment, *min(ways, key=lambda way: way[0] * count + price * min(way[1], count))[2:])
 
     def _planned(self, covers: Covers) -> tuple[dict[str, Reach], list[tuple[float, int, np.ndarray, list[Kind]]]]:
         """The reach, and ways to group: (multiply-adds a place, groups, group of each place, kinds), finer and finer."""
@@ -252,7 +199,7 @@ class Program:
                 self.multiply_adds["spent"] += self._work_whole[index] * count
             for name in self._last_use[index]:
                 del values[name]
-        return {name: _first(self._whole(values, name, count), batch.count, count) for name in self._crossing_tail}
+        return {name: _first(self._whole(values, name, count), batch.own, count) for name in self._crossing_tail}
 
     def back(self, values: dict[str, Any]) -> tuple[Any, dict[str, Tensor]]:
         """What the model returns, and the outputs wanted, from what the last operations read."""
@@ -265,7 +212,11 @@ class Program:
         """Note how many multiply-adds places need, each by itself."""
         for index, operation in enumerate(self.operations):
             if self._work_whole[index]:
-                high, wide = (_extent(reach, operation.name, axis, 0)[places] for axis in (0, 2)) if operation.name in reach else (np.zeros(len(places)),) * 2
+                high, wide = (
+                    (_extent(reach, operation.name, axis, 0)[places] for axis in (0, 2))
+                    if operation.name in reach
+                    else (np.zeros(len(places)),) * 2
+                )
                 cells = np.where(high > 0, high * wide, self._cells[index])
                 self.multiply_adds["least"] += float((self._convolved[index] * cells).sum())
 
@@ -297,7 +248,7 @@ class Program:
                 channel += values[name].data.shape[1]
             return made
         parts = [cut(self._plain_frame(name), values[name], area) for name in operation.inputs]
-        return operation.whole(*parts)  # type: ignore[no-any-return]
+        return operation.whole(*parts)
 
     def _whole(self, values: dict[str, Any], name: str, count: int) -> Any:
         """A value as whole maps (B, …); from then on it is one."""
@@ -441,53 +392,6 @@ class Program:
         framed = {frame.padded.data_ptr(): frame.padded for frame in self._frames.values()}
         found = {each.data_ptr(): each for each in tensors.values()} | framed
         return sum(each.numel() * each.element_size() for each in found.values())
-
-
-class Classes:
-    """Extents of the same thing that cost about the same, put together.
-
-    Parameters
-    ----------
-    costs
-        (K,), rising: of each different extent.
-    counts
-        (K,): how often there is each.
-    which
-        (P,): the extent of each place.
-    """
-
-    def __init__(self, costs: np.ndarray, counts: np.ndarray, which: np.ndarray) -> None:
-        self.costs, self.counts, self.which = costs, counts, which
-
-    @classmethod
-    def of(cls, extents: np.ndarray, work: np.ndarray) -> Classes:
-        """From extents (operations, P) and what one row, or column, of each operation costs."""
-        costs, which = np.unique((work[:, None] * extents).sum(0), return_inverse=True)
-        return cls(costs, np.bincount(which), which)
-
-    def labels(self, count: int) -> np.ndarray:
-        """Which of at most `count` classes each place is in, (P,), so that the least is lost if all cost as much as the dearest."""
-        size = len(self.costs)
-        if size <= count:
-            return self.which
-        ahead = np.concatenate([[0], np.cumsum(self.counts)])
-        best = self.costs * ahead[1:]  # of the first extents in one class
-        cuts = []
-        for _ in range(count - 1):
-            # total[i, j]: extents before i in the classes so far, i … j in one more
-            total = np.concatenate([[0.0], best])[:size, None] + self.costs * (ahead[1:] - ahead[:size, None])
-            total[np.tril_indices(size, -1)] = np.inf
-            cuts.append(total.argmin(0))
-            best = total.min(0)
-        label, end = np.zeros(size, np.int64), size - 1
-        for index, cut_ in reversed(list(enumerate(cuts, 1))):
-            start = cut_[end]
-            label[start : end + 1] = index
-            end = start - 1
-            if end < 0:
-                break
-        found: np.ndarray = label[self.which]
-        return found
 
 
 def _first(value: Any, count: int, of: int) -> Any:

@@ -129,7 +129,9 @@ def lay(made: Tensor, area: Area, patch: Patch, channel: int = 0) -> None:
         start = stop
 
 
-def _through(low: np.ndarray, high: np.ndarray, window: Window, length: int, limit: float) -> tuple[np.ndarray, np.ndarray]:
+def _through(
+    low: np.ndarray, high: np.ndarray, window: Window, length: int, limit: float
+) -> tuple[np.ndarray, np.ndarray]:
     first = -((window.extent - 1 - window.padding - low) // window.stride)  # rounded up
     last = (high - 1 + window.padding) // window.stride
     first = np.clip(first, 0, length - 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -24,6 +23,8 @@ from ..engine.steps import Step, Steps
 LIMITS = (0.7, 0.85)
 #: It will do if it is off by no more than this share of the falls' standard deviation.
 _ENOUGH = 0.1
+#: So many partial maps of a picture are given at most.
+_TOLD = 20
 #: So many places are computed exactly to tell how far off approximate ones are.
 _SAMPLED = 8
 
@@ -160,16 +161,15 @@ def _cover(
         asking = _Asking(network, maps.images[picture : picture + 1], fills[picture], objective, maps.covers)
         if asking.exact.why_whole:
             maps.notes[asking.exact.why_whole] = None
-        last: Step[OcclusionMap] | None = None
+        told, estimate = 0, Estimate(np.zeros(count), np.zeros(count, bool))
         for estimate in way(asking, precision, seed):  # type: ignore[operator]
-            made = maps.map(index, estimate, asking.clean)
-            last = Step(index * count + int(estimate.known.sum()), count * len(maps.asked), made)
-            if not estimate.known.all():
-                yield last
+            done = int(estimate.known.sum())
+            if done < count and (not told or done - told >= count / _TOLD):
+                told = done
+                yield Step(index * count + done, count * len(maps.asked), maps.map(index, estimate, asking.clean))
         if way is _approximately:
             maps.errors.append(asking.error)
-            made = maps.map(index, estimate, asking.clean)
-        yield Step((index + 1) * count, count * len(maps.asked), made)
+        yield Step((index + 1) * count, count * len(maps.asked), maps.map(index, estimate, asking.clean))
 
 
 class _Asking:
