@@ -9,8 +9,8 @@ import numpy as np
 
 from .covers import Covers
 
-#: A share of the candidates is asked at a time, and so many at least.
-_PORTION, _LEAST = 0.15, 24
+#: Shares of the candidates that are asked first, and at a time after that, and so many at least.
+_FIRST, _PORTION, _LEAST = 0.3, 0.15, 24
 #: It goes on while the error of what was expected is above this share of the map's standard deviation.
 TOLERANCE = 0.25
 
@@ -57,9 +57,8 @@ def drill_down(
     left = left[np.argsort(-_around(expected).ravel()[left], kind="stable")]
     expected = expected.ravel()
     values = np.where(found, values, expected)
-    portion = max(_LEAST, int(np.ceil(_PORTION * len(left))))
-    for start in range(0, len(left), portion):
-        some = left[start : start + portion]
+    ends = np.cumsum([_FIRST] + [_PORTION] * int(1 / _PORTION)) * len(left)
+    for some in np.split(left, [int(end) for end in ends if _LEAST <= end < len(left)]):
         for places, answers in ask(some):
             values[places], found[places] = answers, True
             yield Estimate(values, found)
