@@ -60,8 +60,90 @@ def test_which_explanation_to_trust(tmp_path, monkeypatch):
     assert re.search(r"Random weights +best: Grad-CAM", text)
 
 
+def test_what_the_network_needs_to_see(tmp_path, monkeypatch):
+    text = ran("occlusion.ipynb", tmp_path, monkeypatch)
+    for claims in (of_the_map, of_the_fill, of_the_digit, of_sizes, of_units_and_things, of_incremental, of_approximate):
+        claims(text)
+
+
+def of_the_map(text):
+    assert re.search(r"as it is +fox 0\.95", text)
+    assert re.search(r"covered +fox 0\.75", text)
+    first, *_, last = numbers(r"(\d+) of 100  ", text)
+    assert first <= 16  # "first of few places"
+    assert last == 100
+    assert numbers(r"surer when covered at (\d+)", text)[0] > 0
+    score, probability = re.findall(r"(?m)^(?:probability of )?fox +falls by up to .* (at row \d+, column \d+)$", text)
+    assert score != probability  # "alike, but not the same"
+    assert 0.8 < numbers(r"correlation of the two: ([\d.]+)", text)[0] < 1
+    assert numbers(r"lies on the object in (\d+)%", text)[0] >= 90
+    assert numbers(r"random point would in (\d+)%", text)[0] < 20
+
+
+def of_the_fill(text):
+    alike = dict(re.findall(r"(?m)^(\w[\w ]*?) +falls by up to .* like gray: ([\d.-]+)", text))
+    inside = {name: int(share) for name, share in re.findall(r"(?m)^(\w[\w ]*?) +falls by .* on the fox: (\d+)%", text)}
+    assert len(alike) == len(inside) == 6
+    assert max(float(alike["black"]), float(alike["noise"])) < min(float(alike["mean"]), float(alike["blur"]))
+    assert max(inside, key=inside.get) == "a patch of sky"
+
+
+def of_the_digit(text):
+    assert numbers(r"([\d.]+)% of 497 fresh digits", text)[0] > 90
+    assert re.search(r"as it is +9 (0\.9|1\.0)", text)
+    assert re.search(r"covered +3 (0\.9|1\.0)", text)
+    assert numbers(r"the surest three: row \d, column (\d)", text)[0] <= 3  # "on the left"
+
+
+def of_sizes(text):
+    kept, halved = (
+        dict(zip(("most", "eye", "sky"), numbers(rf"(?:costs most|an eye|the sky) .*{each}", text), strict=True))
+        for each in (r"24 pixels ([\d.]+)", r"half from (\d+)")
+    )
+    assert kept["sky"] > 0.9 > kept["eye"] > kept["most"]
+    assert halved["sky"] > 80 > halved["eye"] > halved["most"]
+
+
+def of_units_and_things(text):
+    shares = numbers(r"without +\d+ of 160 channels: fox ([\d.]+)", text)
+    assert shares[0] > 0.9  # "not one channel alone decides"
+    assert shares[-1] < 0.1
+    falls = re.findall(r"falls by ([\d.]+) without one, ([\d.]+) without the other, ([\d.]+) without both", text)
+    (one, other, both), (first, second, together) = ([float(each) for each in row] for row in falls)
+    assert max(one, other) < 0.1
+    assert both > 0.9
+    assert abs(first - 5) < 1  # "by about 5 without either, and without both by about the sum"
+    assert abs(second - 5) < 1
+    assert abs(together - first - second) < 0.5
+    biased, fair = numbers(r"(?:biased|fair) +network: (\d+)% of the fall", text)
+    assert biased > 75
+    assert fair < 60
+
+
+def of_incremental(text):
+    by_hand, by_engine = (re.search(pattern, text)[1] for pattern in (r"16 pixels: ([\d,]+) of", r"middle: ([\d,]+) "))
+    assert by_hand == by_engine
+    shares = numbers(r"(?m)^(?:stem|residual\d|separable\d)\.(?!short).* +\d+% +(\d+)%$", text)
+    assert shares == sorted(shares)  # "with every layer it grows, until it fills the map"
+    assert shares[-1] == 100
+    assert numbers(r"largest difference to whole pictures: ([\d.e-]+)", text)[0] < 1e-4  # "the difference is rounding"
+    least, spent = numbers(r"least (\d+) M", text)[0], numbers(r"spent (\d+) M", text)[0]
+    assert least <= spent < 1.25 * least  # "a little more than the least"
+    fewer = numbers(r"([\d.]+) times fewer", text)
+    assert len(fewer) == 6
+    assert min(fewer) > 1.5
+
+
+def of_approximate(text):
+    assert min(numbers(r"Correlation with the exact map ([\d.]+)", text)) > 0.99
+    sampled, whole = numbers(r"Off by ([\d.]+)%", text), numbers(r"the map is off by ([\d.]+)%", text)
+    assert len(sampled) == len(whole) == 2
+    assert all(after < before for before, after in zip(sampled, whole, strict=True))
+
+
 def test_every_notebook_is_run_by_a_test_and_keeps_its_outputs():
-    tested = {"attribution.ipynb", "husky_or_wolf.ipynb", "which_explanation_to_trust.ipynb"} | IN_THE_BROWSER
+    here = {"attribution.ipynb", "husky_or_wolf.ipynb", "occlusion.ipynb", "which_explanation_to_trust.ipynb"}
+    tested = here | IN_THE_BROWSER
     assert set(NOTEBOOKS) == tested
     for name in NOTEBOOKS:
         cells = nbformat.read(REPOSITORY / "notebooks" / name, as_version=4).cells

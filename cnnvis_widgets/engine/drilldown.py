@@ -43,8 +43,8 @@ def drill_down(
 
     References
     ----------
-    Nakandala et al., "Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations", SIGMOD 2019, section
-    5.2: there a fixed share of the places, those of the highest values, is drilled into.
+    Nakandala et al., "Incremental and Approximate Inference for Faster Occlusion-based Deep CNN Explanations", SIGMOD 2019:
+    there a fixed share of the places, those of the highest values, is drilled into.
     """
     values, found = known.values.copy(), known.known.copy()
     row, column = np.divmod(np.arange(len(covers)), covers.grid[1])

@@ -93,7 +93,7 @@ class Incremental:
     @property
     def multiply_adds(self) -> dict[str, float]:
         """Of the convolutions: "full" of one whole pass, "spent" for all answers, "least" that these places need."""
-        return dict(self._program.multiply_adds) if self._program else {}
+        return {key: float(value) for key, value in self._program.multiply_adds.items()} if self._program else {}
 
     @property
     def memory(self) -> int:

@@ -57,7 +57,7 @@ class Heatmap:
     def __repr__(self) -> str:
         count, height, width = self.values.shape
         about = f" for {', '.join(self.targets[:3])}" if self.targets else ""
-        return f"Heatmap({self.method}{about}, {count} × {height} × {width}, {self.layer or 'image'})"
+        return f"{type(self).__name__}({self.method}{about}, {count} × {height} × {width}, {self.layer or 'image'})"
 
     @property
     def why_empty(self) -> tuple[str, ...]:

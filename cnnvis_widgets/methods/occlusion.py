@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from torch import Tensor
 
 from ..engine.covers import Covers, Shape, segments, sliding
-from ..engine.drilldown import Estimate, drill_down
+from ..engine.drilldown import Estimate
+from ..engine.falls import Falls
 from ..engine.images import ImageLike, to_uint8
-from ..engine.incremental import Incremental
 from ..engine.network import Network
 from ..engine.objectives import Objective, Target, one_by_one
 from ..engine.occlusion_map import OcclusionMap, SampledError
@@ -19,14 +20,8 @@ from ..engine.perturbation import AnyFill, fill_of_each
 from ..engine.place_fills import PlaceFill
 from ..engine.steps import Step, Steps
 
-#: How far, as a share of a map's rows and columns, a cover's effect is followed if that is not exact: the first that will do.
-LIMITS = (0.7, 0.85)
-#: It will do if it is off by no more than this share of the falls' standard deviation.
-_ENOUGH = 0.1
 #: So many partial maps of a picture are given at most.
 _TOLD = 20
-#: So many places are computed exactly to tell how far off approximate ones are.
-_SAMPLED = 8
 
 
 def occlusion(
@@ -101,8 +96,8 @@ def occlusion(
     asked = one_by_one(target, network, images)
     fills = fill_of_each(images, fill, seed=seed)
     maps = _Maps(images, covers, asked)
-    way = _exactly if exact else _approximately
-    return Steps(_cover(network, fills, maps, way, precision, seed), len(covers) * len(asked))
+    way = Falls.exactly if exact else partial(Falls.approximately, precision=precision, seed=seed)
+    return Steps(_cover(network, fills, maps, way), len(covers) * len(asked))
 
 
 def _check(precision: str, *, exact: bool) -> None:
@@ -126,10 +121,13 @@ class _Maps:
         self._values = np.zeros((len(asked), *covers.size), np.float32)
         self._shown = to_uint8(images.detach())[[picture for picture, _ in asked]]
 
-    def map(self, index: int, estimate: Estimate, clean: float) -> OcclusionMap:
-        """Everything found so far, when one row has become more."""
-        self.clean[index] = clean
-        self.scores[index] = np.where(estimate.known, clean - estimate.values, np.nan)
+    def map(self, index: int, estimate: Estimate, falls: Falls, *, last: bool = False) -> OcclusionMap:
+        """Everything found so far, when one picture's falls have become more; `last`: no more will come."""
+        self.clean[index] = falls.clean
+        self.scores[index] = np.where(estimate.known, falls.clean - estimate.values, np.nan)
+        self.notes |= dict.fromkeys([falls.exact.why_whole] if falls.exact.why_whole else [])
+        if last and falls.error is not None:
+            self.errors.append(falls.error)
         self._values[index] = _averaged(self.covers, estimate)
         return OcclusionMap(
             self._values.copy(),
@@ -154,109 +152,15 @@ def _averaged(covers: Covers, estimate: Estimate) -> np.ndarray:
 
 
 def _cover(
-    network: Network, fills: list[Tensor | PlaceFill], maps: _Maps, way: object, precision: str, seed: int
+    network: Network, fills: list[Tensor | PlaceFill], maps: _Maps, way: Callable[[Falls], Iterator[Estimate]]
 ) -> Generator[Step[OcclusionMap], None, None]:
-    count = len(maps.covers)
+    count, total = len(maps.covers), len(maps.covers) * len(maps.asked)
     for index, (picture, objective) in enumerate(maps.asked):
-        asking = _Asking(network, maps.images[picture : picture + 1], fills[picture], objective, maps.covers)
-        if asking.exact.why_whole:
-            maps.notes[asking.exact.why_whole] = None
+        falls = Falls(network, maps.images[picture : picture + 1], fills[picture], objective, maps.covers)
         told, estimate = 0, Estimate(np.zeros(count), np.zeros(count, bool))
-        for estimate in way(asking, precision, seed):  # type: ignore[operator]
+        for estimate in way(falls):
             done = int(estimate.known.sum())
             if done < count and (not told or done - told >= count / _TOLD):
                 told = done
-                yield Step(index * count + done, count * len(maps.asked), maps.map(index, estimate, asking.clean))
-        if way is _approximately:
-            maps.errors.append(asking.error)
-        yield Step((index + 1) * count, count * len(maps.asked), maps.map(index, estimate, asking.clean))
-
-
-class _Asking:
-    """One picture and one objective: how much its score falls at places."""
-
-    def __init__(
-        self, network: Network, image: Tensor, fill: Tensor | PlaceFill, objective: Objective, covers: Covers
-    ) -> None:
-        self.network, self.image, self.fill, self.objective, self.covers = network, image, fill, objective, covers
-        self.exact = Incremental(network, image, [objective])
-        self.clean = float(self.exact.clean[0])
-        self.error = SampledError(0, 0.0, 0.0, 0.0)
-
-    def falls(self, asking: Incremental, places: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """(places, falls) until all are answered; the fall is from what the same way of asking says of the picture itself."""
-        base = asking.base[0] if asking is not self.exact else asking.clean[0]
-        for answer in asking.answers(self.covers, self.fill, places):
-            yield answer.places, (base - answer.scores[0]).detach().double().cpu().numpy()
-
-    def all_falls(self, asking: Incremental, places: np.ndarray) -> np.ndarray:
-        """The falls of some places, in their order."""
-        found = np.full(len(self.covers), np.nan)
-        for some, values in self.falls(asking, places):
-            found[some] = values
-        return found[places]
-
-    def less_exact(self, precision: str, limit: float) -> Incremental:
-        """The same question, asked with less."""
-        known = self.exact.trace, self.exact.clean
-        return Incremental(self.network, self.image, [self.objective], precision=precision, limit=limit, known=known)
-
-
-def _exactly(asking: _Asking, _precision: str, _seed: int) -> Iterator[Estimate]:
-    values, known = np.full(len(asking.covers), np.nan), np.zeros(len(asking.covers), bool)
-    first, *others = asking.covers.levels()
-    for places in (first, np.concatenate(others)) if others else (first,):
-        for some, falls in asking.falls(asking.exact, places):
-            values[some], known[some] = falls, True
-            if known[first].all():  # the first map is a whole one
-                yield Estimate(np.where(known, values, asking.covers.completed(values)), known)
-
-
-def _approximately(asking: _Asking, precision: str, seed: int) -> Iterator[Estimate]:
-    covers = asking.covers
-    values, known = np.full(len(covers), np.nan), np.zeros(len(covers), bool)
-    first = covers.levels()[0]
-    fast = asking.exact if precision == "float32" else asking.less_exact(precision, 1.0)
-    values[first], known[first] = asking.all_falls(fast, first), True
-    yield Estimate(covers.completed(values), known)
-    fast = _shortened(asking, precision, fast, first[::2], values[first[::2]])
-    estimate = Estimate(values, known)
-    if covers.is_lattice and min(covers.grid) > 2:
-        for estimate in drill_down(covers, lambda places: asking.falls(fast, places), Estimate(values, known)):
-            yield Estimate(covers.completed(np.where(estimate.known, estimate.values, np.nan)), estimate.known)
-    else:
-        for places, falls in asking.falls(fast, np.flatnonzero(~known)):
-            values[places], known[places] = falls, True
-            yield Estimate(covers.completed(values), known)
-    estimate = replace_known(estimate, values, known)
-    asking.error = _measured(asking, estimate.values, seed)
-    yield estimate
-
-
-def replace_known(estimate: Estimate, values: np.ndarray, known: np.ndarray) -> Estimate:
-    """The estimate that is there; what was asked one after the other where nothing was drilled into."""
-    return estimate if np.isfinite(estimate.values).all() else Estimate(values, known)
-
-
-def _shortened(
-    asking: _Asking, precision: str, fast: Incremental, places: np.ndarray, falls: np.ndarray
-) -> Incremental:
-    """The cheapest way of asking that says about the same of some places."""
-    if fast.why_whole:
-        return fast
-    for limit in LIMITS:
-        shorter = asking.less_exact(precision, limit)
-        off = asking.all_falls(shorter, places) - falls
-        if float(np.sqrt(np.mean(off**2))) <= _ENOUGH * float(falls.std()):
-            return shorter
-    return fast
-
-
-def _measured(asking: _Asking, values: np.ndarray, seed: int) -> SampledError:
-    """How far the falls are off, at places chosen at random."""
-    count = min(_SAMPLED, len(values))
-    places = np.sort(np.random.default_rng(seed).choice(len(values), count, replace=False))
-    true = asking.all_falls(asking.exact, places)
-    off = np.abs(values[places] - true)
-    span = float(max(true.max(), 0) - min(true.min(), 0))
-    return SampledError(count, float(off.mean()), float(off.max()), span)
+                yield Step(index * count + done, total, maps.map(index, estimate, falls))
+        yield Step((index + 1) * count, total, maps.map(index, estimate, falls, last=True))

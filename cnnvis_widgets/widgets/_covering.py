@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,13 +17,7 @@ if TYPE_CHECKING:
     from ..engine.covers import Covers
     from ..engine.incremental import Incremental
     from ..engine.network import Network
-    from ..engine.occlusion_map import SampledError
     from ..engine.trace import Trace
-
-#: An approximate map follows the effect of a cover over this share of a layer's rows and columns.
-LIMIT = 0.5
-#: And is compared with exact answers at so many places.
-SAMPLE = 16
 
 
 class CoverError(ImageError):
@@ -93,7 +86,8 @@ class Subject:
     def __init__(self, network: Network, picture: Tensor) -> None:
         self.network, self.picture = network, picture
         self.size = (int(picture.shape[2]), int(picture.shape[3]))
-        self._exact = self._asking()
+        self._ways: dict[float, Incremental] = {}
+        self._exact = self._way(1.0)
         self.logits, self.probabilities = (each[0] for each in self._read(self._exact.trace))
         if not np.isfinite(self.probabilities).all():
             msg = f"{network.name} gives scores that are not numbers for this picture, so nothing can be seen to fall: choose another."
@@ -117,11 +111,10 @@ class Subject:
         return self._fills[name]
 
     def answers(
-        self, covers: Covers, fill: str, places: np.ndarray | None = None, *, exact: bool = True
+        self, covers: Covers, fill: str, places: np.ndarray | None = None, *, limit: float = 1.0
     ) -> Iterator[Said]:
-        """Cover each of some places, in batches."""
-        asking = self._exact if exact else self._approximate
-        for answer in asking.answers(covers, self.fill(fill), places):
+        """Cover each of some places, in batches; a limit below 1 leaves distant effects of the cover out."""
+        for answer in self._way(limit).answers(covers, self.fill(fill), places):
             yield Said(answer.places, *self._read(answer.trace))
 
     def answer(self, place: Placed) -> dict[str, Any]:
@@ -130,29 +123,16 @@ class Subject:
         (said,) = self.answers(place.covers(self.size), place.fill)
         return place.wire(said, perf_counter() - started)
 
-    def error(self, covers: Covers, fill: str, probabilities: np.ndarray) -> SampledError:
-        """How far approximate probabilities (P, classes) are off, for the class that leads uncovered, at some places."""
-        from ..engine.occlusion_map import SampledError
-
-        target = int(self.probabilities.argmax())
-        places = np.random.default_rng(0).choice(len(covers), min(SAMPLE, len(covers)), replace=False)
-        parts = list(self.answers(covers, fill, np.sort(places)))
-        exact = np.concatenate([said.probabilities[:, target] for said in parts])
-        off = np.abs(exact - probabilities[np.concatenate([said.places for said in parts]), target])
-        ends = np.append(exact, self.probabilities[target])
-        return SampledError(len(off), float(off.mean()), float(off.max()), float(np.ptp(ends)))
-
-    @cached_property
-    def _approximate(self) -> Incremental:
-        return self._asking(limit=LIMIT)
-
-    def _asking(self, **how: Any) -> Incremental:
+    def _way(self, limit: float) -> Incremental:
         from ..engine.incremental import Incremental
         from ..engine.objectives import Objective
 
-        # It names no class, so none is left out.
-        every = Objective(lambda trace: trace.logits.flatten(1)[:, 0], name="every class")
-        return Incremental(self.network, self.picture, [every], **how)
+        if limit not in self._ways:
+            # It names no class, so none is left out.
+            every = Objective(lambda trace: trace.logits.flatten(1)[:, 0], name="every class")
+            known = (self._exact.trace, self._exact.clean) if self._ways else None
+            self._ways[limit] = Incremental(self.network, self.picture, [every], limit=limit, known=known)
+        return self._ways[limit]
 
     def _read(self, trace: Trace) -> tuple[np.ndarray, np.ndarray]:
         """Scores and probabilities of every class, float32 (B, classes): where each pixel has them, their mean."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from ._fast_map import fast
+
 if TYPE_CHECKING:
     from ._cover_maps import CoverMap
     from ._covering import Subject
@@ -20,7 +22,7 @@ class Sweep:
     Parameters
     ----------
     chosen
-        Classes that the page has to get.
+        Classes that the page has to get: first the one whose map is shown.
     device
         Where the network computes, for the message.
     """
@@ -33,7 +35,7 @@ class Sweep:
     @property
     def whole(self) -> bool:
         """Whether nothing is left to compute."""
-        return all(each.done == 1 for each in self._maps)
+        return all(each.whole for each in self._maps)
 
     @property
     def done(self) -> float | None:
@@ -44,15 +46,9 @@ class Sweep:
         """Compute the next finer grid of the map that is behind, a batch at a time; it can be left at any."""
         lagging = min(self._maps, key=lambda each: each.done)
         exact = lagging.setting.exact
-        started = perf_counter()
-        for said in self._subject.answers(lagging.covers, lagging.setting.fill, lagging.due(), exact=exact):
-            lagging.take(said, perf_counter() - started)
-            self.fresh, lagging.note = True, self._subject.why_whole
-            if not exact and lagging.done == 1:
-                error = self._subject.error(lagging.covers, lagging.setting.fill, lagging.probabilities)
-                lagging.note = f"Approximate. {error}"
+        for _ in lagging.ask(self._subject, lagging.due()) if exact else fast(lagging, self._subject, self._chosen[0]):
+            self.fresh = True
             yield
-            started = perf_counter()
 
     def traits(self, *, waiting: bool = False) -> dict[str, Any]:
         """All that the page is to know."""
@@ -61,17 +57,22 @@ class Sweep:
     def _entries(self) -> list[dict[str, Any]]:
         """The maps as the page takes them; made anew where that is worth sending."""
         when, count, entries = self._told
-        known = sum(each.count for each in self._maps)
+        known = sum(each.count + len(each.sampled) for each in self._maps)
         size = sum(len(value) for each in entries for value in each.values() if isinstance(value, bytes))
         if known != count and (self.whole or perf_counter() - when >= size / RATE):
-            entries = [each.entry(self._chosen) for each in self._maps]
+            name = self._subject.network.class_name(self._chosen[0])
+            entries = [each.entry(self._chosen, name) for each in self._maps]
             self._told = (perf_counter(), known, entries)
         return entries
 
     def _sentence(self, *, waiting: bool) -> str:
         known, total = (sum(each) for each in zip(*((each.count, len(each.best)) for each in self._maps), strict=True))
         if self.whole:
-            return f"{total} places in {_lasted(sum(each.seconds for each in self._maps))} on {self._device}"
+            asked = sum(int(each.computed.sum()) for each in self._maps)
+            places = f"{total} places" if asked == total else f"{asked} of {total} places"
+            return f"{places} in {_lasted(sum(each.seconds for each in self._maps))} on {self._device}"
+        if known == total:
+            return "Measuring how far off the map is"
         if waiting:
             return f"The map waits while you drag: {known} of {total} places"
         left = [each.left for each in self._maps]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
@@ -37,8 +37,8 @@ class OcclusionSlider(Viewer):
     image
         A picture or a list of them: anything that `Network.read` takes.
     **options
-        `window` (side of the cover in pixels; by default 32, or a quarter of a small picture), `stride` (from one place of the
-        map to the next; by default half a window, at most 16), `fill` ("gray", "mean", "black", "white", "blur", "noise", "inpaint" or
+        `window` (side of the cover in pixels; by default 32, less of a small picture, more of a large one), `stride` (from one place of the
+        map to the next; by default half a window), `fill` ("gray", "mean", "black", "white", "blur", "noise", "inpaint" or
         "#rrggbb"), `shape` ("square" or "circle"), `target` (the class whose map is shown; by default the most probable one),
         `compare` (a second class) or `compare_fill` (a second fill), `measure` ("probability" or "score"), `exact`, `opacity`.
 
@@ -84,6 +84,7 @@ class OcclusionSlider(Viewer):
         self._heard = monotonic()
         self._listening = False
         self._sweep: Sweep | None = None
+        self._state: Any = None  # of the network, when it was asked for what is kept
         self._displayed = False
         self._filling = True  # False after a cancel: covers are answered, and the map stays as it is
         super().__init__(network, image, **options)
@@ -98,7 +99,7 @@ class OcclusionSlider(Viewer):
         if len(self._inputs) == 1:
             given = self._given.get("window")
             window = given if isinstance(given, int) else fitted(self._inputs[0].shape[2:])
-            own = {"window": window, "stride": min(16, max(1, window // 2))}
+            own = {"window": window, "stride": max(1, window // 2)}
             for trait in own.keys() - self._given:
                 self._filled[trait] = own[trait]
                 self.set_trait(trait, own[trait])
@@ -145,13 +146,36 @@ class OcclusionSlider(Viewer):
         with self._door:
             self._listening = True
         try:
-            yield from self._answer_and_fill()
+            while True:
+                if self._trained():
+                    yield Update(self._forgotten(), now=True)
+                if (yield from self._answer_and_fill()):
+                    return
         finally:
             with self._door:
                 self._listening = False
 
-    def _answer_and_fill(self) -> Iterator[Update]:
-        """Answer each cover as it comes, before anything else; then fill the map, a batch at a time."""
+    def _trained(self) -> bool:
+        """Whether the network is another than the one that was asked for what is kept: it was trained, say."""
+        from ..engine.incremental import _state_of
+
+        state = _state_of(self.network)
+        self._state = self._state or state
+        return bool(state != self._state)
+
+    def _forgotten(self) -> dict[str, Any]:
+        """Let go of what another network said; what the page is to know of this one."""
+        self._state = None
+        self._subjects.clear()
+        self._shelf.clear()
+        pictures = [{**picture, "scores": b""} for picture in self.pictures]
+        return {"maps": [], "answer": {}, "uncovered": {}, "pictures": pictures}
+
+    def _answer_and_fill(self) -> Generator[Update, None, bool]:
+        """Answer each cover as it comes, before anything else; then fill the map, a batch at a time.
+
+        False if the network was trained meanwhile, so that all has to begin again.
+        """
         image, asked, compared = self.image, self.target, self.compare
         self._input()  # a picture and a layer that do not exist are said
         self.network.layer(self.layer)
@@ -165,12 +189,14 @@ class OcclusionSlider(Viewer):
         while True:
             self._news.clear()
             placed = self._placed(settings[0])
+            if self._trained():
+                return False
             if not answers(self.answer, placed):
                 answer = subject.answer(placed) if placed else {}
                 yield Update({**self._told(sweep), "answer": answer}, sweep.done, now=True)
             elif sweep.whole or not self._filling:
                 if self._end():
-                    return
+                    return True
             elif self._waits():
                 yield Update(self._told(sweep, waiting=True), sweep.done)
                 self._news.wait(max(0.0, self._heard + PATIENCE - monotonic()))
@@ -180,6 +206,8 @@ class OcclusionSlider(Viewer):
     def _fill_in(self, sweep: Sweep) -> Iterator[Update]:
         """A part of the map, until the page has news."""
         for _ in sweep.batches():
+            if self._trained():
+                return
             yield Update(self._told(sweep), sweep.done)
             if self._news.is_set():
                 return
@@ -282,6 +310,9 @@ class OcclusionSlider(Viewer):
 
     def _archived(self) -> dict[str, Any]:
         """Every map that is whole; where a picture has none of the chosen cover, one at few places, made now."""
+        if self._trained():
+            self._ask()
+            self.wait()
         for image, picture in enumerate(self._inputs):
             settings = self._settings(image)
             whole = {each.setting for each in self._shelf.finished()}
@@ -294,10 +325,11 @@ class OcclusionSlider(Viewer):
                     found = self._shelf.map(setting if setting in whole else coarse(setting, subject.size), subject)
                 except CoverError:  # another picture may be large enough for it
                     continue
-                sweep = Sweep(subject, [found], [], "")
+                sweep = Sweep(subject, [found], [self.target], "")
                 while not sweep.whole:
                     for _ in sweep.batches():
                         pass
         chosen = [self.target, self.compare]
-        entries = {each.setting.name: each.entry(chosen, form="<f2") for each in self._shelf.finished()}
+        name = self.network.class_name(self.target)
+        entries = {each.setting.name: each.entry(chosen, name, form="<f2") for each in self._shelf.finished()}
         return {"kind": "occlusion_slider", "entries": entries}

@@ -23,6 +23,10 @@ WIDGETS = {
     "layer_explorer": "cw.LayerExplorer(network, images, layer='residual2')",
     "grad_cam_viewer": "viewer = cw.GradCAMViewer(network, images, classes=['fox', 'cat'])\nviewer.image = 4\nviewer",
     "saliency_viewer": "viewer = cw.SaliencyViewer(network, images)\nviewer.image = 4\nviewer.wait()\nviewer",
+    "occlusion_slider": (
+        "viewer = cw.OcclusionSlider(network, images, window=24, stride=8, compare='cat')\n"
+        "viewer.image = 4\nviewer.wait()\nviewer.place = [56, 24]\nviewer.wait()\nviewer"
+    ),
     "trust_board": (
         "methods = [cw.grad_cam, cw.layer_cam, cw.saliency, cw.integrated_gradients, cw.guided_backprop, cw.deconvnet]\n"
         "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
