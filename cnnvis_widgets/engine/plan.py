@@ -11,7 +11,7 @@ from .regions import Reach
 #: Pixels from one position to the next in the coarsest maps that are common.
 COARSEST = 32
 #: Sizes of small batches; from so many places on, waste counts more than the number of sizes.
-_SIZES = (1, 2, 4, 8, 12, 16, 24, 32, 48, 64)
+_SIZES = (1, 2, 4, 8, 16, 32, 64)
 MANY = 96
 
 
@@ -39,6 +39,14 @@ class Batch(NamedTuple):
     places: np.ndarray
     own: int
     kind: Kind
+
+
+class Grouping(NamedTuple):
+    """Places put into groups: multiply-adds a place, how many times what each needs by itself, and the group of each, (P,)."""
+
+    work: float
+    waste: float
+    label: np.ndarray
 
 
 class Plan(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -13,13 +14,13 @@ from torch import Tensor, fx
 from .covers import Covers
 from .flow import PICTURE, Flow, Name
 from .operations import AveragePool, Convolution, Join, Local, Operation, Pointwise, Window
-from .plan import COARSEST, MANY, Batch, Classes, Kind, Plan
+from .plan import COARSEST, MANY, Batch, Classes, Grouping, Kind, Plan
 from .regions import Area, Frame, Patch, Reach, cut, lay
 
 #: Copying one number takes as long as this many multiply-adds of a convolution (measured: 0.25 ns to 0.009 ns).
 COPY = 30.0
 #: A batch may compute this much more than its places need each by itself.
-_WASTE = 1.1
+_WASTE, _LEAST_WASTE = 1.1, 1.02
 #: Into how many classes of height, and of width, places are put at most to reach that.
 _CLASSES = 12
 #: Numbers that the largest map of a batch may have: what is computed should still be in the caches when it is read.
@@ -63,7 +64,7 @@ class Program:
         self.clean: dict[str, Any] = {PICTURE: picture}
         self._frames: dict[Any, Frame] = {}
         self._divisors: dict[str, Frame] = {}
-        self._plans: WeakKeyDictionary[Covers, Any] = WeakKeyDictionary()
+        self._plans: WeakKeyDictionary[Covers, _Prospect] = WeakKeyDictionary()
         for operation in self.operations:
             values = [self.clean[name] for name in operation.inputs]
             self.clean[operation.name] = operation.whole(*values)
@@ -93,7 +94,7 @@ class Program:
                 found.add(operation.name)
         return found
 
-    def _reach(self, boxes: np.ndarray) -> dict[str, Reach]:
+    def reach(self, boxes: np.ndarray) -> dict[str, Reach]:
         """How far changes of the picture within boxes (P, 4) reach in each map that can be computed in part."""
         found = {PICTURE: Reach(boxes[:, 0], boxes[:, 2], boxes[:, 1], boxes[:, 3])}
         for operation in self.operations:
@@ -119,49 +120,48 @@ class Program:
             How many of them are asked about: fewer are put into fewer groups, as each group has its price.
         """
         if covers not in self._plans:
-            self._plans[covers] = self._planned(covers)
-        reach, ways = self._plans[covers]
-        alignment = (covers.boxes[:, 0] % COARSEST) * COARSEST + covers.boxes[:, 1] % COARSEST
-        if count > MANY:
-            return Plan(reach, alignment, *ways[-1][2:])
-        price = _PRICE * len(self._work.nonzero()[0])
-        return Plan(reach, alignment, *min(ways, key=lambda way: way[0] * count + price * min(way[1], count))[2:])
+            self._plans[covers] = _Prospect(self, covers)
+        return self._plans[covers].plan(count)
 
-    def _planned(self, covers: Covers) -> tuple[dict[str, Reach], list[tuple[float, int, np.ndarray, list[Kind]]]]:
-        """The reach, and ways to group: (multiply-adds a place, groups, group of each place, kinds), finer and finer."""
-        reach = self._reach(covers.boxes)
-        high, wide = (self._extents(reach, axis, len(covers)) for axis in (0, 2))  # (operations, places)
+    def groupings(self, high: np.ndarray, wide: np.ndarray) -> list[Grouping]:
+        """Ways to group places by extents (operations, P): finer and finer, until next to nothing is wasted."""
         part = high[:, 0] > 0
         if not part.any():
-            return reach, [(0.0, 1, np.zeros(len(covers), np.int64), [self._kind(part, high[:, 0], wide[:, 0])])]
-        ways = []
-        for work, label in self._alike(high[part], wide[part], self._work[part]):
+            return [Grouping(0.0, 1.0, np.zeros(high.shape[1], np.int64))]
+        high, wide, work = high[part], wide[part], self._work[part]
+        alone = float((work[:, None] * high * wide).sum()) or 1.0
+        down, across = Classes.of(high, work * wide.mean(1)), Classes.of(wide, work * high.mean(1))
+        found = []
+        for step in range(2, 2 * _CLASSES + 1):  # 1 × 1, 1 × 2, 2 × 2, 2 × 3, … classes
+            both = down.labels(step // 2) * _CLASSES + across.labels(step - step // 2)
+            _, label = np.unique(both, return_inverse=True)
             groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
-            kinds = [self._kind(part, high[:, group].max(1), wide[:, group].max(1)) for group in groups]
-            ways.append((work, len(groups), label, kinds))
-        return reach, ways
+            together = sum(len(one) * float((work * high[:, one].max(1) * wide[:, one].max(1)).sum()) for one in groups)
+            found.append(Grouping(together / high.shape[1], together / alone, label))
+            if together <= _LEAST_WASTE * alone:
+                break
+        return found
 
-    def _kind(self, part: np.ndarray, high: np.ndarray, wide: np.ndarray) -> Kind:
+    def cheapest(self, groupings: list[Grouping], count: int) -> int:
+        """Which grouping is cheapest for so many places."""
+        price = _PRICE * len(self._work.nonzero()[0])
+        if count > MANY:  # these come again and again, so that what a size needs is there
+            price /= 3
+        cost = [each.work * count + price * min(each.label.max() + 1, count) for each in groupings]
+        little = [each.waste <= _WASTE or count <= MANY for each in groupings]
+        return int(np.argmin(np.where(little, cost, np.inf))) if any(little) else len(groupings) - 1
+
+    def kind(self, high: np.ndarray, wide: np.ndarray) -> Kind:
+        """How places that reach so far in each operation are computed."""
+        part = high > 0
         area = np.where(part, high * wide, self._cells)
         fitting = min(_NUMBERS / max((area * self._channels).max(), 1), _LONG / max((area * self._work).sum(), 1))
         most = int(np.clip(fitting, 1, _MOST))
         extents = {each.name: (int(h), int(w)) for each, h, w in zip(self.operations, high, wide, strict=True) if h}
         return Kind(extents, self._switch(high, wide) if part.any() else 0, most)
 
-    def _alike(self, high: np.ndarray, wide: np.ndarray, work: np.ndarray) -> Iterator[tuple[float, np.ndarray]]:
-        """(multiply-adds a place, group of each place), until there are as many groups as keep the waste small."""
-        alone = float((work[:, None] * high * wide).sum()) or 1.0
-        down, across = Classes.of(high, work * wide.mean(1)), Classes.of(wide, work * high.mean(1))
-        for step in range(2, 2 * _CLASSES + 1):  # 1 × 1, 1 × 2, 2 × 2, 2 × 3, … classes
-            both = down.labels(step // 2) * _CLASSES + across.labels(step - step // 2)
-            _, label = np.unique(both, return_inverse=True)
-            groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
-            together = sum(len(one) * float((work * high[:, one].max(1) * wide[:, one].max(1)).sum()) for one in groups)
-            yield together / high.shape[1], label
-            if together <= _WASTE * alone:
-                break
-
-    def _extents(self, reach: dict[str, Reach], axis: int, count: int) -> np.ndarray:
+    def extents(self, reach: dict[str, Reach], axis: int, count: int) -> np.ndarray:
+        """Rows (axis 0) or columns (2) that are reached, (operations, P); 0 where an operation is computed whole."""
         return np.stack([_extent(reach, operation.name, axis, count) for operation in self.operations])
 
     def _switch(self, high: np.ndarray, wide: np.ndarray) -> int:
@@ -392,6 +392,28 @@ class Program:
         framed = {frame.padded.data_ptr(): frame.padded for frame in self._frames.values()}
         found = {each.data_ptr(): each for each in tensors.values()} | framed
         return sum(each.numel() * each.element_size() for each in found.values())
+
+
+class _Prospect:
+    """The places of some covers, and the plans that were made for them."""
+
+    def __init__(self, program: Program, covers: Covers) -> None:
+        self._program = weakref.proxy(program)
+        self._reach = program.reach(covers.boxes)
+        self._alignment = (covers.boxes[:, 0] % COARSEST) * COARSEST + covers.boxes[:, 1] % COARSEST
+        self._high, self._wide = (program.extents(self._reach, axis, len(covers)) for axis in (0, 2))
+        self._groupings = program.groupings(self._high, self._wide)
+        self._plans: dict[int, Plan] = {}
+
+    def plan(self, count: int) -> Plan:
+        """The cheapest for so many places."""
+        index = self._program.cheapest(self._groupings, count)
+        if index not in self._plans:
+            label = self._groupings[index].label
+            groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
+            kinds = [self._program.kind(self._high[:, one].max(1), self._wide[:, one].max(1)) for one in groups]
+            self._plans[index] = Plan(self._reach, self._alignment, label, kinds)
+        return self._plans[index]
 
 
 def _first(value: Any, count: int, of: int) -> Any:

@@ -796,6 +796,17 @@ def test_an_edited_network_is_answered_as_edited(layer, name):
     assert_same(answered(again, COVERS, FILL)[0], plainly)
 
 
+def test_an_edit_that_leaves_the_picture_itself_as_it_was_is_obeyed():
+    network = network_around(plain())
+    ceiling = network.trace(IMAGE, "0")["0"].amax()
+    edited = network.edited("0", lambda a: a.clamp(max=ceiling))
+    bright = torch.ones_like(FILL)
+    assert_same(edited.trace(IMAGE).logits.numpy(), network.trace(IMAGE).logits.numpy())
+    plainly, cut = (true_logits(each, IMAGE, bright, COVERS) for each in (network, edited))
+    assert np.abs(plainly - cut).max() > 1e-4
+    assert_incremental_is_right(edited, IMAGE, bright, COVERS, moves=False)
+
+
 def test_an_edit_that_begins_or_ends_while_a_map_is_under_way_counts_for_all_or_for_none():
     """And so for the picture itself, since a fall is the difference of both."""
     network = network_around(plain())
