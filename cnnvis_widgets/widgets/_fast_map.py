@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..engine.drilldown import Estimate, between, drill_down
-from ..engine.falls import ENOUGH, LIMITS
 from ._covering import Said
 
 if TYPE_CHECKING:
@@ -48,7 +46,9 @@ def _each(answers: Iterator[Said], found: CoverMap) -> Iterator[None]:
 
 def _choose(found: CoverMap, subject: Subject) -> Iterator[None]:
     """How far covers' effects are followed: the shortest way that says about the same of some places."""
-    if subject.why_whole:
+    from ..engine.falls import _WORTH_TRYING, ENOUGH, LIMITS
+
+    if subject.why_whole or len(found.best) < _WORTH_TRYING:
         found.limit = 1.0
         return
     places = found.first[::2]
@@ -67,6 +67,8 @@ def _choose(found: CoverMap, subject: Subject) -> Iterator[None]:
 
 
 def _drill(found: CoverMap, subject: Subject, target: int) -> Iterator[None]:
+    from ..engine.drilldown import Estimate, drill_down
+
     covers = found.covers
     if not covers.is_lattice or min(covers.grid) <= 2:
         for _ in found.ask(subject, np.flatnonzero(~found.known)):
@@ -85,6 +87,8 @@ def _drill(found: CoverMap, subject: Subject, target: int) -> Iterator[None]:
 
 def _fill_between(found: CoverMap) -> None:
     """Places that were not asked about take what lies between those that were."""
+    from ..engine.drilldown import between
+
     places = np.flatnonzero(~found.known)
     grid = found.covers.grid
     parts = (

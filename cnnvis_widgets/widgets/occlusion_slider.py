@@ -37,10 +37,11 @@ class OcclusionSlider(Viewer):
     image
         A picture or a list of them: anything that `Network.read` takes.
     **options
-        `window` (side of the cover in pixels; by default 32, less of a small picture, more of a large one), `stride` (from one place of the
-        map to the next; by default half a window), `fill` ("gray", "mean", "black", "white", "blur", "noise", "inpaint" or
-        "#rrggbb"), `shape` ("square" or "circle"), `target` (the class whose map is shown; by default the most probable one),
-        `compare` (a second class) or `compare_fill` (a second fill), `measure` ("probability" or "score"), `exact`, `opacity`.
+        `window` (side of the cover in pixels; by default 32, less of a small picture, more of a large one), `stride` (from one
+        place of the map to the next; by default half a window), `fill` ("gray", "mean", "black", "white", "blur", "noise",
+        "inpaint" or "#rrggbb"), `shape` ("square" or "circle"), `target` (the class whose map is shown; by default the most
+        probable one), `compare` (a second class) or `compare_fill` (a second fill), `measure` ("probability" or "score"),
+        `exact`, `opacity`.
 
     Examples
     --------
@@ -313,6 +314,7 @@ class OcclusionSlider(Viewer):
         if self._trained():
             self._ask()
             self.wait()
+        chosen = [each for each in (self.target, self.compare) if 0 <= each < self.network.classes]
         for image, picture in enumerate(self._inputs):
             settings = self._settings(image)
             whole = {each.setting for each in self._shelf.finished()}
@@ -325,11 +327,12 @@ class OcclusionSlider(Viewer):
                     found = self._shelf.map(setting if setting in whole else coarse(setting, subject.size), subject)
                 except CoverError:  # another picture may be large enough for it
                     continue
-                sweep = Sweep(subject, [found], [self.target], "")
+                sweep = Sweep(subject, [found], chosen or [int(subject.probabilities.argmax())], "")
                 while not sweep.whole:
                     for _ in sweep.batches():
                         pass
-        chosen = [self.target, self.compare]
-        name = self.network.class_name(self.target)
-        entries = {each.setting.name: each.entry(chosen, name, form="<f2") for each in self._shelf.finished()}
+        entries = {}
+        for found in self._shelf.finished():
+            told = chosen or [int(found.clean.argmax())]
+            entries[found.setting.name] = found.entry(told, self.network.class_name(told[0]), form="<f2")
         return {"kind": "occlusion_slider", "entries": entries}

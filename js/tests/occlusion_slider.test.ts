@@ -188,6 +188,40 @@ test("when pictures or the network are others, nothing of the old ones stays, no
   expect([bars(view)[0], read(view)]).toEqual(["owl, 60.0 %", "Waiting for the map"]);
 });
 
+test("when Python takes its maps back, as the network was trained, a finished map gives way to a new one under way", async () => {
+  const view = run(widget, coverState());
+  await settle();
+  expect(read(view)).toBe("Hover to bring back a place");
+  view.model.set("maps", []);
+  await settle();
+  expect(read(view)).toBe("Waiting for the map");
+  view.model.set("maps", [sweep({}, 4)]);
+  await settle();
+  expect(plain(read(view))).toBe("44 % of the places so far");
+});
+
+test("one step of the size is one pixel", async () => {
+  const view = run(widget, coverState());
+  await settle();
+  const size = view.find("input[aria-label='Size']") as HTMLInputElement;
+  expect(Number(size.step)).toBe(1 / 8);
+  slide(view, "Size", Number(size.value) + Number(size.step));
+  expect(view.model.get("window")).toBe(5);
+});
+
+test("keys that move a slider stay with it: JupyterLab would take them", async () => {
+  const view = run(widget, coverState());
+  await settle();
+  const heard = vi.fn();
+  document.addEventListener("keydown", heard);
+  const input = view.find("input[aria-label='Size']");
+  expect(press(input, "ArrowRight").defaultPrevented).toBe(false);
+  expect(heard).not.toHaveBeenCalled();
+  press(input, "q");
+  expect(heard).toHaveBeenCalledTimes(1);
+  document.removeEventListener("keydown", heard);
+});
+
 test("a class is not compared with itself", async () => {
   const view = run(widget, coverState({ compare: 1 }));
   await settle();
@@ -272,15 +306,20 @@ test("the replay goes over the places and ends where it began; Esc stops it, the
   expect(press(view.find(".cnn"), "Escape").defaultPrevented).toBe(false);
 });
 
-test("where motion is not wanted there is no replay", async () => {
+test("where motion is not wanted the replay jumps to its end, and back", async () => {
   const before = globalThis.matchMedia;
   globalThis.matchMedia = ((query: string) => ({ matches: query.includes("reduced-motion"), addEventListener() {} })) as never;
   const view = run(widget, coverState({ place: [0, 0] }));
   await settle();
   press(view.find(".cnn"), "r");
   await settle();
+  expect(whose(view)).toBe("Bars: row 4, column 4");
+  press(view.find(".cnn"), "r");
+  await settle();
   expect(whose(view)).toBe("Bars: row 0, column 0");
-  expect(view.all("button").find((each) => each.textContent === "Replay")!.getAttribute("aria-disabled")).toBe("true");
+  view.model.set("maps", []);
+  await settle();
+  press(view.find(".cnn"), "r");
   globalThis.matchMedia = before;
 });
 
@@ -519,6 +558,19 @@ test("with no picture the widget says what to do, and hostile names are text", a
   expect(other.el.querySelectorAll("img[onerror], img[src=x]")).toHaveLength(0);
 });
 
+test("marks that turn the direction of text are left out of names", async () => {
+  const view = run(widget, coverState({ labels: ["cat", "\u202edog\u2066", "owl"] }));
+  await settle();
+  expect(bars(view)[0]).toBe("dog, 70.0 %");
+});
+
+test("two fills that are fast say which note is whose", async () => {
+  const pair = [sweep({ note: "Off by 1." }), sweep({ fill: "black", note: "Off by 2." })];
+  const view = run(widget, coverState({ compare_fill: "black", maps: pair }));
+  await settle();
+  expect(view.find(".cnn-about > .cnn-small").textContent).toBe("A: Off by 1. B: Off by 2.");
+});
+
 test("notes of the map, and a notice in its place, are shown", async () => {
   const view = run(widget, coverState({ maps: [sweep({ note: "Approximate: within 0.4 points on 24 places." })] }));
   await settle();
@@ -593,7 +645,11 @@ test("fills are what Python lays over the picture", () => {
   expect([first("gray"), first("black"), first("white"), first("mean"), first("#ff8000")]).toEqual([[128, 128, 128, 255], [0, 0, 0, 255], [255, 255, 255, 255], [20, 30, 40, 255], [255, 128, 0, 255]]);
   const flat = new Uint8ClampedArray(4 * 64).fill(90);
   expect([...fillPixels(flat, 8, 8, "blur").slice(0, 4)]).toEqual([90, 90, 90, 255]);
-  expect(fillPixels(pixels, 2, 2, "noise")).toEqual(fillPixels(pixels, 2, 2, "noise"));
+  // torch.rand((3, 2, 2)), and (1, 20, 20), with seed 0
+  expect([...fillPixels(pixels, 2, 2, "noise")]).toEqual([127, 78, 116, 255, 196, 162, 161, 255, 23, 125, 89, 255, 34, 229, 102, 255]);
+  expect([...fillPixels(new Uint8ClampedArray(1600).fill(7), 20, 20, "noise").slice(-4)]).toEqual([226, 226, 226, 255]);
+  const many = fillPixels(Uint8ClampedArray.from({ length: 1600 }, (_, k) => k % 4), 20, 20, "noise"); // beyond the generator's state
+  expect([...many.slice(-4)]).toEqual([226, 105, 96, 255]);
   expect(first("inpaint")).toEqual([10, 20, 30, 255]);
 });
 

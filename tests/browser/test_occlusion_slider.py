@@ -49,7 +49,7 @@ def pixels(locator: Any) -> np.ndarray:
 
 
 def photo(page: Page) -> Any:
-    return page.get_by_role("group", name="The picture ")
+    return page.get_by_role("group", name="The picture ").first
 
 
 def cover(page: Page) -> Any:
@@ -219,7 +219,7 @@ def test_a_drawing_is_covered_as_it_is_drawn_and_cleared(notebook: Notebook) -> 
 
 
 def test_the_map_fills_in_waits_while_the_cover_is_held_and_goes_on_after(lab: Lab) -> None:
-    notebook = lab.open([SETUP, LONG])
+    notebook = lab.open([SETUP, LONG.replace("stride=1", "stride=1, compare_fill='noise'")])  # twice as long
     page = notebook.page
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     page.locator("section.cnn[data-state=busy]").wait_for()
@@ -305,6 +305,33 @@ def test_a_cover_that_cannot_be_laid_is_said_with_a_way_out(notebook: Notebook) 
     notebook.settle()
     assert page.get_by_role("alert").count() == 0
     assert notebook.evaluate_python("viewer.status") == "ready"
+
+
+def test_two_views_of_one_slider_move_together(lab: Lab) -> None:
+    notebook = lab.run([SETUP, VIEWER, "viewer"], height=2400)
+    page = notebook.page
+    drag(page, [(20, 20), (34, 66)])
+    notebook.settle()
+    row, column = corner(notebook)
+    for view in page.locator("section.cnn").all():
+        assert f"row {row}, column {column}" in view.locator(".cnn-where").inner_text()
+    assert notebook.errors == []
+
+
+@pytest.mark.parametrize("width", [1100, 760, 400])
+def test_names_of_any_length_stay_in_their_panel_and_script_in_them_is_text(lab: Lab, width: int) -> None:
+    notebook = lab.run([SETUP, VIEWER], width=width)
+    page = notebook.page
+    notebook.run_python("viewer.labels = ['<img src=x onerror=window.hit=1>'] + ['\\u202e' + 'x' * 300] * 7")
+    page.get_by_role("radiogroup", name="Compare", exact=True).get_by_role("radio", name="Class").click()
+    for choice in ("Class", "Off"):
+        page.get_by_role("radiogroup", name="Compare", exact=True).get_by_role("radio", name=choice).click()
+        notebook.settle()
+        wide = page.locator("section.cnn").evaluate(
+            "(root) => [...root.querySelectorAll('.cnn-panel')].map((panel) => panel.scrollWidth - panel.clientWidth)"
+        )
+        assert max(wide) <= 0
+    assert page.evaluate("window.hit") is None
 
 
 # without Python ---------------------------------------------------------------------------------------------------

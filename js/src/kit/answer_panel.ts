@@ -33,6 +33,8 @@ export interface AnswerPanel {
   /** Stands in for it where there is nothing to cover. */
   showInstead(instead: HTMLElement | null): void;
   nextClass(): void;
+  /** The cut through the map stands elsewhere; null: here. */
+  lend(to: HTMLElement | null): void;
 }
 
 const BARS = 5;
@@ -50,7 +52,8 @@ export function answerPanel(model: Model<OcclusionSliderTraits>, of: CoverQuesti
   const [whose, took] = [h("span", { class: "cnn-clip" }), h("span", { class: "cnn-num" })];
   const calm = h("p", { class: "cnn-sr", role: "status" });
   const told = h("div", null, bars.element, key, h("p", { class: "cnn-small cnn-whose" }, whose, took));
-  const speech = h("div", { class: "cnn-speech" }, told, h("div", null, comparison.element, profile.element), calm);
+  const aside = h("div", null, comparison.element, profile.element);
+  const speech = h("div", { class: "cnn-speech" }, told, aside, calm);
   const place = h("div", { class: "cnn-instead" });
   const element = h("section", { class: "cnn-panel", "aria-label": "Prediction" }, panelHead("What the network says", null, finding, null), speech, place);
   let order: number[] = [];
@@ -111,5 +114,5 @@ export function answerPanel(model: Model<OcclusionSliderTraits>, of: CoverQuesti
     const list = order.filter(of.able);
     if (list.length) comparison.explain(list[(list.indexOf(model.get("target")) + 1) % list.length]);
   };
-  return { element, show, showInstead, nextClass };
+  return { element, show, lend: (to) => (to ?? aside).append(profile.element), showInstead, nextClass };
 }

@@ -21,7 +21,8 @@ export interface BrushHand {
   canUndo(): boolean;
 }
 
-const STEPS = 30;
+/** So many steps are kept for undoing, fewer if these bytes are full. */
+const [STEPS, MEMORY] = [30, 64e6];
 
 /** `tell` sends a drawing. */
 export function brushHand(model: Model<OcclusionSliderTraits>, tell: (brush: Brush | Record<string, never>) => void, signal: AbortSignal): BrushHand {
@@ -53,7 +54,7 @@ export function brushHand(model: Model<OcclusionSliderTraits>, tell: (brush: Bru
   const keep = () => {
     if (begun || !drawing) return;
     before.push(drawing.mask.slice());
-    if (before.length > STEPS) before.shift();
+    if (before.length > Math.min(STEPS, MEMORY / drawing.mask.length)) before.shift();
     begun = true;
   };
   const hand: BrushHand = {

@@ -2,7 +2,7 @@
 
 import type { OcclusionSliderTraits } from "../traits";
 import { classSearch } from "./class_search";
-import { disable, field, segmented, select, type Option } from "./controls";
+import { disableParts, field, segmented, select, type Option } from "./controls";
 import type { Comparison, CoverQuestion } from "./cover_question";
 import { h } from "./dom";
 import { fillTitle, FILLS } from "./fill_picture";
@@ -60,7 +60,7 @@ export function comparisonPart(model: Model<OcclusionSliderTraits>, of: CoverQue
     const chosen = of.comparison();
     versus.show(chosen);
     const offered = { none: true, class: classes().length > 0, fill: fills().length > 0 };
-    for (const part of versus.element.children as Iterable<HTMLElement>) disable(part, !offered[part.dataset.value as Comparison]);
+    disableParts(versus.element, (value) => !offered[value as Comparison]);
     other.element.hidden = chosen === "none";
     if (chosen === "class") other.show(String(model.get("compare")), classes());
     if (chosen === "fill") other.show(model.get("compare_fill"), fills());

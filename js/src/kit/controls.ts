@@ -86,6 +86,11 @@ export function claim(event: Event): void {
   event.stopPropagation();
 }
 
+/** The same for each part of a segmented control, by its value. */
+export function disableParts(group: HTMLElement, off: (value: string) => boolean): void {
+  for (const part of group.children as Iterable<HTMLElement>) disable(part, off(part.dataset.value!));
+}
+
 /** A value, its text, and whether it cannot be chosen now. */
 export type Option = [value: string, text: string, off?: boolean];
 

@@ -46,7 +46,6 @@ export interface CoverActions {
 export interface CoverFigure {
   element: HTMLElement;
   show(view: CoverView): void;
-  focus(): void;
 }
 
 const ARROWS: Record<string, [number, number]> = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
@@ -55,7 +54,7 @@ export function coverFigure(actions: CoverActions): CoverFigure {
   const image = h("img", { alt: "", draggable: "false" });
   const filling = h("canvas", { class: "cnn-cover-filling", "aria-hidden": "true" });
   const edge = h("canvas", { class: "cnn-cover-edge", "aria-hidden": "true" });
-  const cover = h("div", { class: "cnn-cover", role: "slider", tabindex: 0, "aria-label": "Cover", "aria-roledescription": "cover to move over the picture", "aria-valuemin": 0 });
+  const cover = h("div", { class: "cnn-cover", role: "slider", tabindex: 0, "aria-label": "Cover", "aria-roledescription": "movable cover", "aria-valuemin": 0 });
   const pen = h("div", { class: "cnn-cover-pen", role: "application", tabindex: 0 });
   const element = h("div", { class: "cnn-figure cnn-cover-photo", role: "group" }, image, filling, edge, cover, pen);
   const fills = fillCanvases(() => now && show(now));
@@ -201,7 +200,7 @@ export function coverFigure(actions: CoverActions): CoverFigure {
     part.addEventListener("keyup", (event) => ARROWS[event.key] && actions.release());
     part.addEventListener("blur", () => hold || actions.release());
   }
-  return { element, show, focus: () => (now?.mode === "brush" ? pen : cover).focus({ preventScroll: true }) };
+  return { element, show };
 }
 
 function middle({ height, width }: Picture, window: number): [number, number] {

@@ -2,7 +2,7 @@
 
 import type { OcclusionSliderTraits, Picture } from "../traits";
 import type { BrushHand } from "./brush_hand";
-import { button, disable, range, segmented, select, type Option } from "./controls";
+import { button, disable, disableParts, range, segmented, select, type Option } from "./controls";
 import { coverFigure } from "./cover_figure";
 import type { Corner, CoverHand } from "./cover_hand";
 import type { CoverQuestion } from "./cover_question";
@@ -72,7 +72,8 @@ export function coverPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
   const mode = segmented<"cover" | "brush">("What covers", [["cover", "Window"], ["brush", "Brush"]], model.get("mode"), setMode);
   const where = h("span", { class: "cnn-num cnn-where" });
   const file = h("span", { class: "cnn-clip" });
-  const size = range("Size", 0.002, 0, (share) => `${pixels(share)} px`, (share) => slide(pixels(share), true));
+  // It goes by shares, as all of them do; one step is one pixel.
+  const size = range("Size", 0.01, 0, (share) => `${pixels(share)} px`, (share) => slide(pixels(share), true));
   size.element.classList.add("cnn-wide");
   size.element.addEventListener("change", () => hand.hold(false));
   const fills = select("Fill", [], "", chooseFill);
@@ -103,7 +104,8 @@ export function coverPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
   };
   const showTools = (drawn: boolean) => {
     mode.show(model.get("mode"));
-    for (const part of mode.element.children as Iterable<HTMLElement>) disable(part, !of.live() && part.dataset.value === "brush");
+    disableParts(mode.element, (value) => !of.live() && value === "brush");
+    size.element.querySelector("input")!.step = String(1 / shorter());
     size.show((drawing() ? 2 * brush.radius : model.get("window")) / shorter());
     const sizable = of.live() || (!drawing() && of.hasOtherWindow());
     size.element.querySelector("input")!.disabled = !sizable;
@@ -111,7 +113,7 @@ export function coverPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
     showFills();
     shape.element.hidden = drawing();
     shape.show(model.get("shape"));
-    for (const part of shape.element.children as Iterable<HTMLElement>) disable(part, !of.offers({ shape: part.dataset.value as "square" }));
+    disableParts(shape.element, (value) => !of.offers({ shape: value as "square" }));
     brushTools.hidden = !drawing();
     nib.show(brush.erasing ? "erase" : "draw");
     disable(undoButton, !of.live() || !brush.canUndo());

@@ -9,8 +9,8 @@ export interface FillCanvases {
   load(url: string, width: number, height: number): void;
 }
 
-/** A blur is as good when it is made small and drawn large, and much sooner. */
-const SMALL = 72;
+/** A blur is as good when it is made small and drawn large, and much sooner; of a large picture nobody sees each pixel. */
+const [SMALL, LARGE] = [72, 1024];
 
 export function fillCanvases(ready: () => void): FillCanvases {
   const image = document.createElement("img");
@@ -24,7 +24,7 @@ export function fillCanvases(ready: () => void): FillCanvases {
     image.src = url;
   };
   const make = (fill: string) => {
-    const scale = fill === "blur" ? Math.min(1, SMALL / Math.max(wide, high)) : 1;
+    const scale = Math.min(1, (fill === "blur" ? SMALL : LARGE) / Math.max(wide, high));
     const canvas = document.createElement("canvas");
     [canvas.width, canvas.height] = [Math.max(1, Math.round(wide * scale)), Math.max(1, Math.round(high * scale))];
     const context = canvas.getContext("2d", { willReadFrequently: true });

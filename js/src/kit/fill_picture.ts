@@ -13,10 +13,10 @@ export const fillName = (fill: string) => (isColor(fill) ? fill : fillTitle(fill
 const BLUR = 0.1;
 const LEVELS: Record<string, number> = { gray: 128, black: 0, white: 255 };
 
-/** Pixels of `width` by `height`, RGBA, from those of the picture. The noise is of the same kind as Python's, not the same. */
+/** Pixels of `width` by `height`, RGBA, from those of the picture: what Python lays over it, to the rounding of the blur. */
 export function fillPixels(picture: Uint8ClampedArray, width: number, height: number, fill: string): Uint8ClampedArray {
   if (fill === "blur") return blurred(picture, width, height, BLUR * Math.min(width, height));
-  if (fill === "noise") return plain(width * height, (k) => noise(k));
+  if (fill === "noise") return noise(picture, width * height);
   if (fill !== "mean" && !isColor(fill) && !(fill in LEVELS)) return picture; // made for each place by Python: the outline alone shows it
   const color = isColor(fill) ? [1, 3, 5].map((at) => parseInt(fill.slice(at, at + 2), 16)) : fill === "mean" ? mean(picture) : [0, 1, 2].map(() => LEVELS[fill]);
   return plain(width * height, (k) => color[k % 3]);
@@ -35,10 +35,28 @@ function mean(picture: Uint8ClampedArray): number[] {
   return sums.map((sum) => Math.round((4 * sum) / Math.max(1, picture.length)));
 }
 
-/** The same at every call, so that the cover does not flicker. */
-function noise(k: number): number {
-  const mixed = Math.imul(k ^ (k >>> 15), 0x2c1b3c6d);
-  return ((Math.imul(mixed ^ (mixed >>> 12), 0x297a2d39) >>> 8) & 255);
+/** The very noise of Python's generator, color by color; a picture without colors has one channel. */
+function noise(picture: Uint8ClampedArray, count: number): Uint8ClampedArray {
+  const gray = picture.every((value, k) => k % 4 > 2 || value === picture[k - (k % 4)]);
+  const next = mersenne();
+  const drawn = Uint8Array.from({ length: gray ? count : 3 * count }, () => Math.round(((next() & 0xffffff) / 2 ** 24) * 255));
+  return plain(count, (k) => drawn[gray ? Math.floor(k / 3) : (k % 3) * count + Math.floor(k / 3)]);
+}
+
+/** Mersenne twister (Matsumoto and Nishimura 1998), seed 0. */
+function mersenne(): () => number {
+  const state = new Uint32Array(624);
+  for (let k = 1; k < 624; k++) state[k] = Math.imul(1812433253, state[k - 1] ^ (state[k - 1] >>> 30)) + k;
+  let at = 0;
+  return () => {
+    const mixed = (state[at] & (1 << 31)) | (state[(at + 1) % 624] & ~(1 << 31));
+    let y = (state[at] = state[(at + 397) % 624] ^ (mixed >>> 1) ^ (mixed & 1 && 0x9908b0df));
+    at = (at + 1) % 624;
+    y ^= y >>> 11;
+    y ^= (y << 7) & 0x9d2c5680;
+    y ^= (y << 15) & 0xefc60000;
+    return y ^ (y >>> 18);
+  };
 }
 
 /** Gaussian, along rows and then columns; edges are drawn out. */

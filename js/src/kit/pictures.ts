@@ -38,7 +38,8 @@ export function strongest(scores: Float32Array, count: number): number[] {
   return order.slice(0, count);
 }
 
-export const className = (labels: string[], target: number) => labels[target] || `class ${target}`;
+/** Marks that turn the direction of text would turn that of what stands beside a name, too. */
+export const className = (labels: string[], target: number) => labels[target]?.replace(/[\u202a-\u202e\u2066-\u2069]/g, "") || `class ${target}`;
 
 export interface PictureStrip {
   element: HTMLElement;

@@ -43,7 +43,7 @@ export function rowProfile(): RowProfile {
   const draw = ({ sweep, column, target, clean, width, name }: ProfileView, row: number) => {
     const places = Array.from({ length: sweep.columns }, (_, k) => row * sweep.columns + k);
     const values = places.map((place) => (isKnown(sweep, place) ? probabilityAt(sweep, place, target) : NaN));
-    const top = Math.max(clean || 0, ...values.filter((value) => value === value), 0.01);
+    const top = Math.max(clean || 0, ...values.filter((value) => value === value), 0.001);
     const y = (share: number) => ((1 - share / top) * (HIGH - 2) + 1).toFixed(2);
     const x = (left: number) => ((Math.min(width, left + sweep.window / 2) / width) * 100).toFixed(2);
     const steps = values.map((value, k) => (value === value ? `${k === 0 || Number.isNaN(values[k - 1]) ? "M" : "L"}${x(k * sweep.stride)} ${y(value)}` : "")).join("");

@@ -70,12 +70,10 @@ export function walkedPlace(sweep: Sweep, place: number, [down, across]: [number
   const [row, column] = [Math.floor(place / sweep.columns), place % sweep.columns];
   const last = down ? (down > 0 ? sweep.rows - 1 - row : row) : across > 0 ? sweep.columns - 1 - column : column;
   const at = (far: number) => (row + down * far) * sweep.columns + column + across * far;
-  const tries = [...range(Math.min(by, last), last, 1), ...range(Math.min(by, last) - 1, 1, -1)];
-  return at(tries.find((far) => far > 0 && isKnown(sweep, at(far))) ?? 0);
-}
-
-function range(from: number, to: number, step: number): number[] {
-  return Array.from({ length: Math.max(0, Math.floor((to - from) / step) + 1) }, (_, k) => from + k * step);
+  const near = Math.min(by, last);
+  for (let far = near; far > 0 && far <= last; far++) if (isKnown(sweep, at(far))) return at(far);
+  for (let far = near - 1; far > 0; far--) if (isKnown(sweep, at(far))) return at(far);
+  return place;
 }
 
 /** The number of a class among those of a sweep, or -1. */

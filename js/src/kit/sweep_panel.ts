@@ -2,7 +2,7 @@
 
 import type { OcclusionSliderTraits, Picture } from "../traits";
 import { diverging, type Theme } from "./colormap";
-import { button, disable, field, range, segmented, select, type Option } from "./controls";
+import { button, disable, disableParts, field, range, segmented, select, type Option } from "./controls";
 import type { Corner, CoverHand } from "./cover_hand";
 import { placeText } from "./cover_panel";
 import type { CoverQuestion, Side } from "./cover_question";
@@ -14,7 +14,7 @@ import { assign, type Model } from "./model";
 import { number, percent, points } from "./numbers";
 import { panelHead } from "./panel_head";
 import { replay } from "./replay";
-import { columnOf, cornerOf, drops, isKnown, placesOf, strongestPlace, type Sweep } from "./sweep";
+import { columnOf, cornerOf, drops, isKnown, nearestPlace, placesOf, strongestPlace, type Sweep } from "./sweep";
 import { sweepFigure } from "./sweep_figure";
 import { ticks } from "./ticks";
 
@@ -28,6 +28,8 @@ export interface SweepPanelView {
 
 export interface SweepPanel {
   element: HTMLElement;
+  /** What stands beside the map, or below it. */
+  about: HTMLElement;
   /** Read the maps there are; the one shown first, which may be older. */
   refresh(): Sweep | null;
   show(view: SweepPanelView): void;
@@ -65,8 +67,14 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
   const some = () => Boolean(shown[0]?.best.some((best) => best >= 0));
   const play = () => {
     if (player.at() >= 0) player.stop();
-    else if (some() && !still()) player.start(placesOf(shown[0]!));
+    else if (some() && still()) jump();
+    else if (some()) player.start(placesOf(shown[0]!));
     changed();
+  };
+  /** Without motion: to the end of it, and back. */
+  const jump = () => {
+    const place = nearestPlace(shown[0]!, 1e9, 1e9);
+    pointed = pointed?.place === place ? null : { side: 0, place };
   };
   const strongest = () => {
     const place = shown[0] ? strongestPlace(valuesOf(shown[0], of.sides()[0].target)) : -1;
@@ -110,7 +118,8 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
     h("div", { class: "cnn-tools" }, measure.element, h("span", { class: "cnn-grow" }), field("Stride", stride.element)), opacity.element,
     h("div", { class: "cnn-tools" }, exact.element, h("span", { class: "cnn-grow" }), h("span", { class: "cnn-together" }, replayButton, strongestButton)));
   const none = h("div", { class: "cnn-instead" });
-  const element = h("section", { class: "cnn-panel", "aria-label": "Map" }, panelHead(title, null, read, null), pair, h("div", { class: "cnn-about" }, scale, note, none, tools));
+  const about = h("div", { class: "cnn-about" }, scale, note, none, tools);
+  const element = h("section", { class: "cnn-panel", "aria-label": "Map" }, panelHead(title, null, read, null), pair, about);
 
   const show = (view: SweepPanelView) => {
     const sides = of.sides();
@@ -125,9 +134,11 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
     const figures = sides.map((_, k) => maps[k].element);
     if (figures.length !== pair.children.length) fill(pair, ...figures);
     showMaps(view, sides);
-    const notes = found.map((sweep) => sweep?.note ?? "").filter((text, k, all) => text && all.indexOf(text) === k);
+    const all = found.map((sweep) => sweep?.note ?? "");
+    const alike = all.every((text) => text === all[0]);
+    const notes = alike ? all.slice(0, 1) : all.map((text, k) => text && `${sides[k].letter}: ${text}`);
     setText(note, notes.join(" "));
-    note.hidden = !notes.length;
+    note.hidden = !note.textContent!.trim();
     showTools(view.picture);
   };
   const showMaps = ({ picture, url, theme }: SweepPanelView, sides: Side[]) => {
@@ -173,14 +184,13 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
     const steps = [...STRIDES, now].filter((each, k, all) => all.indexOf(each) === k && each <= Math.min(height, width)).sort((a, b) => a - b);
     stride.show(String(now), steps.map((each): Option => [String(each), `${each} px`, each !== now && !of.offers({ stride: each })]));
     exact.show(model.get("exact") ? "exact" : "fast");
-    for (const part of exact.element.children as Iterable<HTMLElement>) disable(part, !of.offers({ exact: part.dataset.value === "exact" }));
+    disableParts(exact.element, (value) => !of.offers({ exact: value === "exact" }));
     opacity.show(model.get("opacity"));
     replayButton.textContent = player.at() >= 0 ? "Stop" : "Replay";
-    replayButton.title = still() ? "Motion is switched off on this device" : "";
-    disable(replayButton, !some() || still());
+    disable(replayButton, !some());
     disable(strongestButton, !some());
   };
-  return { element, refresh, show, back, playing: () => player.at() >= 0, play, strongest, fade, letGo: () => { pointed = null; changed(); }, forget: () => { shown = []; pointed = null; player.stop(); } };
+  return { element, about, refresh, show, back, playing: () => player.at() >= 0, play, strongest, fade, letGo: () => { pointed = null; changed(); }, forget: () => { shown = []; pointed = null; player.stop(); } };
 }
 
 /** The number farthest from 0; 1 where there is none. */

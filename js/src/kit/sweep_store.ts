@@ -34,7 +34,8 @@ export function sweepStore(model: Model<OcclusionSliderTraits>, forgotten: () =>
     if (saved) keep(saved);
     return saved ? sweeps.get(sweepKey(question))! : null;
   };
-  listen(model, "change:maps", read, signal);
+  // Python takes all maps back when the network was trained.
+  listen(model, "change:maps", () => (model.get("maps").length ? read() : forget()), signal);
   listen(model, "change:layers", forget, signal);
   listen(model, "change:pictures", forgetReplaced(model, forget), signal);
   read();

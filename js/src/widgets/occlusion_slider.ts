@@ -15,29 +15,30 @@ import { message, noticeMessage } from "../kit/message";
 import { batched, filled, watch } from "../kit/model";
 import { MINUS } from "../kit/numbers";
 import { pictureStrip, pictureUrls } from "../kit/pictures";
+import { onResize } from "../kit/resize";
 import { saidByAnswer, saidBySweep, saidOfNothing, type Said } from "../kit/said";
 import { cornerOf, isKnown, placeOf } from "../kit/sweep";
 import { sweepPanel } from "../kit/sweep_panel";
 import { view } from "../kit/view";
 
 const HELP: [string, string][] = [
-  ["← ↑ ↓ →", "Move the cover by one place of the map (Shift: by its own size, Alt: by one pixel)"],
+  ["← ↑ ↓ →", "Move the cover by a place of the map (Shift: by its size, Alt: by a pixel)"],
   ["+ −", "Larger, smaller cover or brush"],
   ["f", "Next fill"],
   ["t x", "Next class, swap A and B"],
-  ["r s", "Replay the map, put the cover where it is strongest"],
+  ["r s", "Replay, go to the strongest place"],
   ["[ ]", "Less, more opacity"],
   ["b", "Window, brush"],
-  ["Space", "With the brush: put the pen down or lift it, arrows move it"],
+  ["Space", "With the brush: pen down or up; arrows move it"],
   ["e", "With the brush: draw, erase"],
   ["Delete Ctrl+z", "With the brush: clear, undo"],
   ["i", "Next picture"],
   ["h ?", "This list"],
-  ["Esc", "Close, then stop the replay, then lift the cover"],
+  ["Esc", "Close, stop the replay, lift the cover"],
 ];
 const NOTES = [
-  "Bars: gray is what is left of a class, hatched what it lost, solid what it gained; the tick is the picture with nothing covered.",
-  "Map: each cell stands for one place of the cover, and is drawn in the middle of what the cover hides there. Warm: covering that place takes from the class. Cool: it adds to it.",
+  "Bars: gray is what is left, hatched lost, solid gained; the tick is the picture with nothing covered.",
+  "Map: each cell is one place of the cover, drawn in the middle of what it hides there. Warm: the class loses by that. Cool: it gains.",
   "Hatched cells are not computed yet: their color is that of the nearest place that is.",
 ];
 const TRAITS = ["pictures", "labels", "image", "target", "compare", "compare_fill", "window", "stride", "fill", "shape", "measure", "exact", "opacity", "mode", "place", "brush", "answer", "maps", "archive"] as const;
@@ -66,6 +67,9 @@ const render = view<OcclusionSliderTraits>(({ model, el, signal }) => {
   const pictures = h("div", { class: "cnn-strip oc-strip" }, strip.element, strip.drop);
   const body = h("div", { class: "oc" }, pictures, h("div", { class: "oc-columns" }, cover.element, answer.element, map.element));
 
+  // Of two columns the one beside the map has room.
+  onResize(body, () => answer.lend(body.clientWidth < 900 && body.clientWidth >= 640 ? map.about : null), signal);
+
   const whileDrawing = (deed: () => void) => () => drawing() && (deed(), true);
   const clear = whileDrawing(cover.clear);
   const [larger, smaller] = [() => cover.grow(1), () => cover.grow(-1)];
@@ -76,7 +80,7 @@ const render = view<OcclusionSliderTraits>(({ model, el, signal }) => {
   };
   const widget = frame({
     model, el, signal, body, keys, help: HELP, notes: NOTES, title: "Occlusion slider", draw: () => draw(),
-    archived: "A saved page without Python: the cover snaps to the places that were computed. Other sizes, fills and classes, and the brush, need Python.",
+    archived: "A saved page without Python: the cover snaps to the places computed. The brush, other sizes, fills and classes need Python.",
   });
   widget.root.addEventListener("keydown", (event) => {
     if (event.key !== "z" || !(event.ctrlKey || event.metaKey) || event.shiftKey || !drawing()) return;
@@ -91,7 +95,7 @@ const render = view<OcclusionSliderTraits>(({ model, el, signal }) => {
     strip.show(model.get("pictures"), model.get("image"), of.live());
     cover.element.hidden = map.element.hidden = !picture;
     const notice = widget.notice() && noticeMessage(widget.notice()!, (values) => widget.ask(values));
-    answer.showInstead(picture ? null : notice ?? message("", "Nothing to cover yet", "With a picture, drag a cover over it and watch what the network then says. Drop one anywhere here, or pass one from Python."));
+    answer.showInstead(picture ? null : notice ?? message("", "Nothing to cover yet", "Drop a picture anywhere here, or pass one from Python; then drag a cover over it."));
     if (!picture) return;
     const sweep = map.refresh();
     const back = map.back();
