@@ -20,9 +20,9 @@ LIMITS = (0.7, 0.85)
 #: It will do if it is off by no more than this share of the falls' standard deviation.
 ENOUGH = 0.1
 #: For fewer places, finding that out takes as long as is gained.
-_WORTH_TRYING = 300
+WORTH_TRYING = 300
 #: So many places are computed exactly to tell how far off approximate ones are.
-_SAMPLED = 8
+SAMPLED = 8
 
 
 class Falls:
@@ -107,7 +107,7 @@ class Falls:
 
     def _shortened(self, precision: str, fast: Incremental, places: np.ndarray, falls: np.ndarray) -> Incremental:
         """The cheapest way of asking that says about the same of some places."""
-        if fast.why_whole or len(self.covers) < _WORTH_TRYING:
+        if fast.why_whole or len(self.covers) < WORTH_TRYING:
             return fast
         for limit in LIMITS:
             shorter = self.less_exact(precision, limit)
@@ -118,7 +118,7 @@ class Falls:
 
     def _measured(self, values: np.ndarray, seed: int) -> SampledError:
         """How far the falls are off, at places chosen at random."""
-        count = min(_SAMPLED, len(values))
+        count = min(SAMPLED, len(values))
         places = np.sort(np.random.default_rng(seed).choice(len(values), count, replace=False))
         true = self.all_falls(self.exact, places)
         off = np.abs(values[places] - true)

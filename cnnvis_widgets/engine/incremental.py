@@ -22,7 +22,7 @@ from .network import Network
 from .objectives import Objective, classes_read
 from .place_fills import PlaceFill
 from .plan import Batch, Plan
-from .program import Program
+from .program import LONG, Program
 from .regions import Area, Reach
 from .thin_gradient import lean_heads
 from .trace import Trace
@@ -55,6 +55,8 @@ class Incremental:
         "float32" (the network's own), or "bfloat16" where a small error will do.
     limit
         The largest share of a map's rows and columns that a cover's effect is followed to; 1 is exact.
+    longest
+        How many multiply-adds a batch of places may take: who asks something else meanwhile waits for it.
     known
         `trace` and `clean`, if they are known already.
 
@@ -76,13 +78,14 @@ class Incremental:
         *,
         precision: str = "float32",
         limit: float = 1.0,
+        longest: float = LONG,
         known: tuple[Trace, tuple[Tensor, ...]] | None = None,
     ) -> None:
         if precision not in ("float32", "bfloat16"):
             msg = f"There is no precision {precision!r} here: choose 'float32', or 'bfloat16' where a small error will do."
             raise ValueError(msg)
         self.network, self.image, self.objectives = network, image.detach(), tuple(objectives)
-        self.precision, self.limit = precision, limit
+        self.precision, self.limit, self._longest = precision, limit, longest
         self.trace, self.clean = known or network.ask(self.image, *self.objectives)
         self.why_whole = ""
         self._state: Any = None
@@ -204,7 +207,7 @@ class Incremental:
                 raise FlowError(msg)
             self._names = {name: flow.calls[call] for name, call in calls.items()}
             picture = network._input(self.image.clone()).to(self._dtype)  # noqa: SLF001
-            program = Program(flow, picture, tuple(self._names.values()), self.limit)
+            program = Program(flow, picture, tuple(self._names.values()), self.limit, self._longest)
         if not program.operations:
             msg = "it computes nothing"
             raise FlowError(msg)

@@ -25,8 +25,8 @@ _WASTE, _LEAST_WASTE = 1.1, 1.02
 _CLASSES = 12
 #: Numbers that the largest map of a batch may have: what is computed should still be in the caches when it is read.
 _NUMBERS = 2_400_000
-#: Multiply-adds that a batch may take: a cover that moves meanwhile, or a cancel, waits for it.
-_LONG = 6e9
+#: Multiply-adds that a batch may take, if nothing else is said: a tenth of a second.
+LONG = 1.2e10
 #: Places of a batch at most.
 _MOST = 64
 #: Places are gathered for last operations with more than so many weights: so many, if what these read is no larger.
@@ -48,6 +48,8 @@ class Program:
         Names of outputs that are asked for beside what the model returns.
     limit
         The largest share of a map's rows and columns that a change is followed to; 1 is exact.
+    longest
+        How many multiply-adds a batch may take.
 
     Attributes
     ----------
@@ -58,8 +60,10 @@ class Program:
         is computed by itself.
     """
 
-    def __init__(self, flow: Flow, picture: Tensor, wanted: Sequence[str] = (), limit: float = 1.0) -> None:
-        self.flow, self.wanted, self.limit = flow, tuple(wanted), limit
+    def __init__(
+        self, flow: Flow, picture: Tensor, wanted: Sequence[str] = (), limit: float = 1.0, longest: float = LONG
+    ) -> None:
+        self.flow, self.wanted, self.limit, self._longest = flow, tuple(wanted), limit, longest
         self.operations = _needed(flow, wanted)
         self.clean: dict[str, Any] = {PICTURE: picture}
         self._frames: dict[Any, Frame] = {}
@@ -155,7 +159,9 @@ class Program:
         """How places that reach so far in each operation are computed."""
         part = high > 0
         area = np.where(part, high * wide, self._cells)
-        fitting = min(_NUMBERS / max((area * self._channels).max(), 1), _LONG / max((area * self._work).sum(), 1))
+        fitting = min(
+            _NUMBERS / max((area * self._channels).max(), 1), self._longest / max((area * self._work).sum(), 1)
+        )
         most = int(np.clip(fitting, 1, _MOST))
         extents = {each.name: (int(h), int(w)) for each, h, w in zip(self.operations, high, wide, strict=True) if h}
         return Kind(extents, self._switch(high, wide) if part.any() else 0, most)

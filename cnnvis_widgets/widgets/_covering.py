@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from ..engine.network import Network
     from ..engine.trace import Trace
 
+#: Multiply-adds that a batch of a map may take (some 20 ms): a cover that is taken hold of waits for it.
+_LONGEST = 2e9
+
 
 class CoverError(ImageError):
     """A cover that cannot be laid; `way_out` is an action for the notice."""
@@ -131,7 +134,9 @@ class Subject:
             # It names no class, so none is left out.
             every = Objective(lambda trace: trace.logits.flatten(1)[:, 0], name="every class")
             known = (self._exact.trace, self._exact.clean) if self._ways else None
-            self._ways[limit] = Incremental(self.network, self.picture, [every], limit=limit, known=known)
+            self._ways[limit] = Incremental(
+                self.network, self.picture, [every], limit=limit, longest=_LONGEST, known=known
+            )
         return self._ways[limit]
 
     def _read(self, trace: Trace) -> tuple[np.ndarray, np.ndarray]:

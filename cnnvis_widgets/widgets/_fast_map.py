@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 #: Classes by which it is told whether an effect was followed far enough.
 _LEADING = 5
-#: So many places are computed exactly to tell how far off the others are.
-_SAMPLED = 8
 
 
 def fast(found: CoverMap, subject: Subject, target: int) -> Iterator[None]:
@@ -46,9 +44,9 @@ def _each(answers: Iterator[Said], found: CoverMap) -> Iterator[None]:
 
 def _choose(found: CoverMap, subject: Subject) -> Iterator[None]:
     """How far covers' effects are followed: the shortest way that says about the same of some places."""
-    from ..engine.falls import _WORTH_TRYING, ENOUGH, LIMITS
+    from ..engine.falls import ENOUGH, LIMITS, WORTH_TRYING
 
-    if subject.why_whole or len(found.best) < _WORTH_TRYING:
+    if subject.why_whole or len(found.best) < WORTH_TRYING:
         found.limit = 1.0
         return
     places = found.first[::2]
@@ -100,7 +98,9 @@ def _fill_between(found: CoverMap) -> None:
 
 
 def _measure(found: CoverMap, subject: Subject) -> Iterator[None]:
-    count = min(_SAMPLED, len(found.best))
+    from ..engine.falls import SAMPLED
+
+    count = min(SAMPLED, len(found.best))
     places = np.sort(np.random.default_rng(0).choice(len(found.best), count, replace=False))
     exact: dict[int, np.ndarray] = {}
     for said in found.tried(subject, places, 1.0):
