@@ -119,7 +119,7 @@ class Incremental:
         self._check_given(covers, fill)
         if not len(chosen):
             return
-        if self._state != _state_of(self.network):  # it was trained in between
+        if self._state != state_of(self.network):  # it was trained in between
             self.trace, self.clean = self.network.ask(self.image, *self.objectives)
             self._prepare()
         if self._program is not None:
@@ -165,7 +165,7 @@ class Incremental:
     # the incremental way ------------------------------------------------------------------------------------------
 
     def _prepare(self) -> None:
-        self._state = _state_of(self.network)
+        self._state = state_of(self.network)
         self._program, self.why_whole, self.base = None, "", self.clean
         try:
             self._program = self._made() or self._made(again=True)
@@ -391,7 +391,7 @@ def _among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
     return made
 
 
-def _state_of(network: Network) -> tuple[Any, ...]:
+def state_of(network: Network) -> tuple[Any, ...]:
     """What changes when a model is trained, loaded, taken apart, watched or edited."""
     found: list[Any] = [id(network.output), *(id(each) for each in network._edits)]  # noqa: SLF001 (its own engine)
     left = [network.model]

@@ -158,9 +158,9 @@ class OcclusionSlider(Viewer):
 
     def _trained(self) -> bool:
         """Whether the network is another than the one that was asked for what is kept: it was trained, say."""
-        from ..engine.incremental import _state_of
+        from ..engine.incremental import state_of
 
-        state = _state_of(self.network)
+        state = state_of(self.network)
         self._state = self._state or state
         return bool(state != self._state)
 
