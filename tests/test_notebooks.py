@@ -42,7 +42,7 @@ def test_the_road_of_attribution_methods(tmp_path, monkeypatch):
 def test_the_husky_and_the_wolf(tmp_path, monkeypatch):
     text = ran("husky_or_wolf.ipynb", tmp_path, monkeypatch)
     rows = dict(re.findall(r"(?m)^((?:fox|cat|house) +\w+) .*?([\d.-]+)$", text))
-    assert len(rows) == 9
+    assert len(rows) == 11
     for row, size in rows.items():
         assert float(size) > 1.5 if not row.startswith("house") else float(size) < 1, (row, size)
     exchanged = re.findall(r"biased network (\d+)%, fair network (\d+)%", text)
