@@ -60,13 +60,14 @@ def cover_poster(
         photo = _covered(picture, entry["fill"], covers, place)
     best = sorted(now, key=lambda index: -now[index])[:_BARS]
     bars = [(network.class_name(index), now[index], float(clean[index])) for index in best]
-    cover = f"{entry['fill']} cover of {entry['window']} pixels, from place to place {entry['stride']}"
+    cover = f"{entry['fill']} cover of {entry['window']} pixels, every {entry['stride']} pixels"
     unit = "points lost" if measure == "probability" else "score lost"
     size = 100 if measure == "probability" else 1
     field = covers.average(covers.completed(fall)) * size
     head = f"What \u201c{network.class_name(target)}\u201d depends on"
     ends = f"{field.min():.3g} to {field.max():.3g}"
-    return _poster.covering(title, (photo, bars), (head, field, picture), f"{cover}; {unit}: {ends}")
+    told = f"{cover}; {unit}, mean over the covers of a pixel: {ends}".replace("-", "\N{MINUS SIGN}")
+    return _poster.covering(title, (photo, bars), (head, field, picture), told)
 
 
 def _table(entry: dict[str, Any], name: str) -> np.ndarray:

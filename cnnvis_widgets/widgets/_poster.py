@@ -106,7 +106,7 @@ def covering(
     sheet.paste(covered, 0, top)
     for place, (name, share, before) in enumerate(bars):
         left, y = width + gap, top + place * row
-        change = f"{100 * (share - before):+.1f}"
+        change = f"{100 * (share - before):+.1f}".replace("-", "\N{MINUS SIGN}")
         sheet.text(_shortened(name), left, y, strong=True)
         sheet.text(f"{_percent(share)}   {change}", left + wide, y, right=True)
         sheet.bar(left, y + 20 * _SCALE, wide, [share, float("nan"), float("nan"), before])
