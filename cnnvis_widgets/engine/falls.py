@@ -88,7 +88,8 @@ class Falls:
         values[first], known[first] = self.all_falls(fast, first), True
         yield Estimate(covers.completed(values), known)
         fast = self._shortened(precision, fast, first[::2], values[first[::2]])
-        if covers.is_lattice and min(covers.grid) > 2:
+        drills = covers.is_lattice and min(covers.grid) > 2
+        if drills and (len(covers) >= WORTH_TRYING or fast is self.exact):
             parts = drill_down(covers, lambda some: self.falls(fast, some), Estimate(values, known))
         else:
             parts = self._one_after_the_other(fast, Estimate(values, known))
