@@ -21,7 +21,7 @@ from ..engine.place_fills import PlaceFill
 from ..engine.steps import Step, Steps
 
 #: So many partial maps of a picture are given at most.
-_TOLD = 20
+_TOLD = 10
 
 
 def occlusion(
