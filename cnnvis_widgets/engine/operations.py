@@ -120,8 +120,8 @@ class Local(Operation):
         """The output of a patch that has its surroundings, and what lies beyond the edge, already around it."""
         raise NotImplementedError
 
-    def work(self, channels_in: int, channels_out: int) -> float:
-        """Multiply-adds for one position of the output (for pools: comparisons and additions, which count for less)."""
+    def work(self, channels: int) -> float:
+        """Multiply-adds for one position of the output in all its channels (for pools: comparisons and additions, which count for less)."""
         raise NotImplementedError
 
 
@@ -149,7 +149,7 @@ class Convolution(Local):
     def part(self, patch: Tensor) -> Tensor:  # noqa: D102
         return self._convolved(patch, (0, 0))
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
+    def work(self, channels: int) -> float:  # noqa: D102
         return self.weight.numel()
 
     def of_channels(self, channels: Sequence[int]) -> Convolution:
@@ -222,8 +222,8 @@ class MaxPool(Local):
         size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
         return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
-        return self.rows.extent * self.columns.extent * channels_out
+    def work(self, channels: int) -> float:  # noqa: D102
+        return self.rows.extent * self.columns.extent * channels
 
 
 @dataclass(eq=False)
@@ -251,8 +251,8 @@ class AveragePool(Local):
         counted = self.part(functional.pad(ones, edges))[:, :, : shares.shape[2], : shares.shape[3]]
         return counted / shares
 
-    def work(self, channels_in: int, channels_out: int) -> float:  # noqa: D102
-        return self.rows.extent * self.columns.extent * channels_out
+    def work(self, channels: int) -> float:  # noqa: D102
+        return self.rows.extent * self.columns.extent * channels
 
 
 def _size(window: Window, dilation: int) -> int:

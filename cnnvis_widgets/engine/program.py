@@ -358,7 +358,7 @@ class Program:
             self._cells[index], self._channels[index] = made.shape[2] * made.shape[3], made.shape[1]
             channels = sum(self.clean[name].shape[1] for name in operation.inputs if _is_map(self.clean[name]))
             if isinstance(operation, Local):
-                self._work[index] = operation.work(channels, made.shape[1])
+                self._work[index] = operation.work(made.shape[1])
                 if isinstance(operation, Convolution):
                     self._convolved[index] = self._work[index]
                 stride = operation.rows.stride * operation.columns.stride
