@@ -12,7 +12,7 @@ from .covers import Covers
 #: Shares of the candidates that are asked first, and at a time after that, and so many at least.
 _FIRST, _PORTION, _LEAST = 0.3, 0.15, 24
 #: It goes on while the error of what was expected is above this share of the map's standard deviation.
-TOLERANCE = 0.35
+TOLERANCE = 0.3
 
 
 class Estimate(NamedTuple):

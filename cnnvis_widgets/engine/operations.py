@@ -121,7 +121,7 @@ class Local(Operation):
         raise NotImplementedError
 
     def work(self, channels: int) -> float:
-        """Multiply-adds for one position of the output in all its channels (for pools: comparisons and additions, which count for less)."""
+        """Multiply-adds for one position of the output in all channels (for pools: comparisons and additions, which count less)."""
         raise NotImplementedError
 
 
