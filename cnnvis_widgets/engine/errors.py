@@ -34,6 +34,10 @@ class GradientError(CnnvisError, RuntimeError):
     """A gradient that was asked for but never recorded."""
 
 
+class AscentError(CnnvisError, ValueError):
+    """A picture that cannot be climbed towards: an unknown recipe, a range that is none, an objective that nothing leads up to."""
+
+
 class EvaluationError(CnnvisError, ValueError):
     """An explanation that cannot be measured: an unknown measure, a map that does not fit, a method that failed on a scene."""
 

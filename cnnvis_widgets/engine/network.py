@@ -199,6 +199,13 @@ class Network:
         free._bounded = False  # noqa: SLF001 (its own kind)
         return free
 
+    def at_any_size(self) -> Network:
+        """The same network, taking float batches as they are, of any size and range: whether the model can is the model's to say."""
+        self._known()  # found at the size it is meant for
+        free = self.unbounded()
+        free.preprocess = replace(self.preprocess, size=None, resize=None)
+        return free
+
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
         """Classify pictures: anything `read` takes."""
         return self.predictions(self.trace(images))
@@ -235,7 +242,7 @@ class Network:
         logits
             If False, the forward pass stops at the last layer needed and `Trace.logits` is not to be had.
         rectify
-            How ReLUs pass gradients back: None (as they are differentiated), "guided" or "deconvnet".
+            How ReLUs pass gradients back: None (as they are differentiated), "guided", "deconvnet" or "redirected".
         classes
             If given, the scores of other classes need not be computed; they may read NaN.
 

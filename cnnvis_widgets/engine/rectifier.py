@@ -1,4 +1,4 @@
-"""How a ReLU passes gradients back: as it is differentiated, guided, or as in a DeconvNet.
+"""How a ReLU passes gradients back: as it is differentiated, guided, as in a DeconvNet, or redirected where it lets nothing through.
 
 ReLUs are met where they are computed, as functions, so that it makes no difference whether a network has them as modules, as
 functions, in place or reused; and nothing in the network is touched. What is overridden holds for the calling thread alone.
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-Rule: TypeAlias = Literal["guided", "deconvnet"]
+Rule: TypeAlias = Literal["guided", "deconvnet", "redirected"]
 
 _INFINITY = float("inf")
 _PLAIN = (F.relu, torch.relu, Tensor.relu)
@@ -30,6 +30,8 @@ class RectifiedGradient(torch.autograd.Function):
         """max(0, min(x, ceiling))."""
         if rule == "guided":
             ctx.save_for_backward((x > 0) & (x < ceiling))  # a mask, since the output itself may be overwritten
+        if rule == "redirected":
+            ctx.save_for_backward((x > 0) & (x < ceiling), x <= 0)
         limits = {"min": 0.0} if ceiling == _INFINITY else {"min": 0.0, "max": ceiling}
         if in_place:
             ctx.mark_dirty(x)
@@ -40,10 +42,20 @@ class RectifiedGradient(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
         """Rectify what comes back; guided, also keep it only where the forward pass was open."""
         (gradient,) = gradients
+        if len(ctx.saved_tensors) == 2:
+            return _redirected(gradient, *ctx.saved_tensors), None, None, None
         passed = gradient.clamp(min=0)
         for mask in ctx.saved_tensors:
             passed = passed * mask
         return passed, None, None, None
+
+
+def _redirected(gradient: Tensor, opened: Tensor, below: Tensor) -> Tensor:
+    """As differentiated; but where nothing of a picture passes, what pulls closed units up passes, and what pulls capped ones down."""
+    passed = gradient * opened
+    silent = (passed == 0).flatten(1).all(1).view(-1, *[1] * (gradient.ndim - 1))
+    towards = torch.where(below, gradient.clamp(min=0), torch.where(opened, gradient, gradient.clamp(max=0)))
+    return torch.where(silent, towards, passed)
 
 
 class Rectifier(TorchFunctionMode):
@@ -53,7 +65,8 @@ class Rectifier(TorchFunctionMode):
     ----------
     rule
         "guided" (Springenberg et al. 2015): what is positive, where the forward pass was positive.
-        "deconvnet" (Zeiler and Fergus 2014): what is positive, wherever.
+        "deconvnet" (Zeiler and Fergus 2014): what is positive, wherever. "redirected" (Lucid, Olah et al. 2017): as differentiated,
+        but in a picture of which nothing would pass, closed units can be pulled open: so an ascent can begin at a silent unit.
 
     Attributes
     ----------

@@ -1,0 +1,553 @@
+"""The one loop that climbs: pictures are changed, step by step, so that what is asked of a network's view of them grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .errors import AscentError, ImageError
+from .feature_objectives import each_its_own
+from .images import ImageLike, decode
+from .network import Network
+from .objectives import Objective, Target, as_objective
+from .parameterization import Canvas, MaCo, Pixels
+from .recipe import LBFGS, Adam, Octaves, Plain, Recipe
+from .transforms import Drawn, transformed
+
+Start: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
+
+#: So many steps an ascent tries to wake a unit that nothing leads up to.
+_PATIENCE_WITH_SILENCE = 64
+_SILENT = (
+    "The unit stayed silent: no small change of the picture raises it. Another seed or a start picture may wake it."
+)
+_SIZE_IF_ANY = 128  # of pictures for networks that have no size of their own
+
+
+class Ascent:
+    """Pictures on their way up.
+
+    Parameters
+    ----------
+    network
+        Whose view of them counts; its module is not changed.
+    objectives
+        What grows: an `Objective`, a class index or a label; or several of these, one picture each.
+    recipe
+        How.
+    size
+        Height and width of the pictures in pixels, or their side; by default that of the network, 128 if it has none.
+    start
+        None: noise. "gray", or a picture or one for each objective.
+    seed
+        Of noise and transforms, the same for all pictures, so that a picture does not depend on its company; or one for each picture.
+    count
+        How many pictures climb one single objective, with seeds one after the other.
+
+    Attributes
+    ----------
+    done, total : int
+        Steps.
+    notes : list of str
+        For each picture why nothing came of it, or "".
+    importance : Tensor or None
+        With `MaCo`: how much each pixel mattered on the way, float (N, H, W): the sum of the sizes of its gradients.
+
+    Raises
+    ------
+    AscentError
+        If recipe, size, start or count are none that can be climbed with.
+    LayerError, TargetError
+        If the network has no such layer, channel or class.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        objectives: Target | Sequence[Target],
+        recipe: Recipe | None = None,
+        *,
+        size: int | tuple[int, int] | None = None,
+        start: Start = None,
+        seed: int | Sequence[int] = 0,
+        count: int = 1,
+    ) -> None:
+        self.network = network
+        self.recipe = recipe or Recipe()
+        listed, _ = objectives_of(objectives, network)
+        several = len(listed) > 1 or count == 1
+        self.count = len(listed) if several else count
+        self.names = tuple(each.name for each in (listed if several else listed * count))
+        self.objective = each_its_own(listed) if len(listed) > 1 else listed[0]
+        for layer in self.objective.layers:
+            network.layer(layer)
+        self._free = network.at_any_size()
+        self.size = _pair(size) or network.preprocess.size or (_SIZE_IF_ANY, _SIZE_IF_ANY)
+        self._generators = _generators(seed, self.count)
+        self.notes = [""] * self.count
+        self.done = 0
+        self.importance: Tensor | None = None
+        self._history: list[Tensor] = []
+        self._held = torch.zeros(self.count, dtype=torch.bool)  # no longer climbed
+        self._silence = torch.zeros(self.count, dtype=torch.long)
+        self._takes: dict[tuple[int, int], bool] = {}
+        self._check(self.recipe)
+        self._plan = _planned(self.size, self.recipe.octaves, self.recipe.steps)
+        self._begin(self._plan[0], _fitted(start, self, self._plan[0].size))
+
+    def __repr__(self) -> str:
+        return f"Ascent({', '.join(self.names[:3])}, step {self.done} of {self.total}, {self.size[0]} × {self.size[1]})"
+
+    # where it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """How many steps there are to be."""
+        return self._plan[-1].end
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last step is done, nothing is left to climb, or patience is out."""
+        return self.done >= self.total or bool(self._held.all()) or self._out_of_patience()
+
+    @property
+    def pictures(self) -> Tensor:
+        """The pictures as they are, float (N, C, H, W) in [0, 1], at the size of the present octave."""
+        with _gradients(on=False):
+            return self._canvas.pictures()
+
+    @property
+    def opacities(self) -> Tensor | None:
+        """With `alpha`: float (N, H, W) in [0, 1], what may be ignored is near 0; else None."""
+        with _gradients(on=False):
+            return None if self._alpha is None else self._alpha.pictures()[:, 0]
+
+    @property
+    def scores(self) -> Tensor:
+        """The scores (N,) of the last step, of the pictures as they were transformed then."""
+        if not self._history:
+            return self.measure()
+        return self._history[-1]
+
+    @property
+    def history(self) -> np.ndarray:
+        """The scores of each step, float32 (done, N)."""
+        if not self._history:
+            return np.zeros((0, self.count), np.float32)
+        found: np.ndarray = torch.stack(self._history).numpy()
+        return found
+
+    def measure(self) -> Tensor:
+        """The scores (N,) of the pictures as they are, neither transformed nor penalized."""
+        with _gradients(on=False):
+            _, (score,) = self._free.ask(self._sized(self.pictures), self.objective)
+            return score.detach().float().cpu()
+
+    # climbing -------------------------------------------------------------------------------------------------------
+
+    def step(self) -> None:
+        """One step of all pictures; at the end of an octave the next one begins.
+
+        Raises
+        ------
+        GradientError
+            If the objective cannot be differentiated.
+        """
+        if self.finished:
+            return
+        with _gradients(on=True):
+            drawn = self.recipe.transforms.draw(self._generators)
+            kept = [leaf.detach()[self._held] for leaf in self._leaves] if self._held.any() else []
+            self._history.append(self._moved_by(drawn))
+            for leaf, values in zip(self._leaves, kept, strict=False):
+                leaf.data[self._held] = values
+        self.done += 1
+        if self.done >= self._octave.end and self.done < self.total:
+            following = self._plan[self._plan.index(self._octave) + 1]
+            self._begin(following, self.pictures, self.opacities)
+
+    def _moved_by(self, drawn: Drawn) -> Tensor:
+        """Take the step of the optimizer; the scores before it."""
+        scores: list[Tensor] = []
+
+        def ascend() -> Tensor:
+            score, gradients = self._gradients(drawn)
+            scores.append(score)
+            for leaf, gradient in zip(self._leaves, gradients, strict=True):
+                # torch's optimizers go down; and the fused ones take gradients to lie in memory as their leaves do.
+                leaf.grad = -gradient.contiguous()
+            return -score.sum()
+
+        if isinstance(self._optimizer, torch.optim.LBFGS):
+            self._optimizer.step(ascend)
+        else:
+            ascend()
+            self._optimizer.step()
+        for leaf in self._leaves:
+            leaf.grad = None
+        return scores[0]
+
+    def _gradients(self, drawn: Drawn) -> tuple[Tensor, list[Tensor]]:
+        """The scores (N,) and what they change by with each leaf, penalties and all."""
+        pictures = self._canvas.pictures()
+        moved = self._sized(transformed(self._laid(pictures), drawn, self._pad))
+        score, gradient = self._climbed(moved.detach())
+        outputs, weights = [moved], [gradient]
+        if self._alpha is not None:
+            opacity = self._alpha.pictures().flatten(1).mean(1)
+            # What is climbed is score × (1 − mean opacity): the picture pays for every pixel it needs.
+            weights[0] = gradient * (1 - opacity.detach()).view(-1, 1, 1, 1)
+            outputs.append(opacity)
+            weights.append(-score.to(opacity))
+        penalty = self._penalty(pictures)
+        if penalty is not None:
+            outputs.append(penalty)
+            weights.append(-torch.ones_like(penalty))
+        wanted = [*self._leaves, pictures] if self.importance is not None else self._leaves
+        found = list(torch.autograd.grad(outputs, wanted, weights))
+        if self.importance is not None:
+            self.importance += found.pop().abs().sum(1)
+        self._hold(score, found)
+        return score.detach().float().cpu(), found
+
+    def _climbed(self, moved: Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of pictures as the network gets them, and their gradient there."""
+        trace, (score,) = self._free.ask(moved, self.objective, wrt="image")
+        if score.shape != (self.count,):
+            msg = f"The objective gives {tuple(score.shape)} for {self.count} pictures: it has to give one number each."
+            raise AscentError(msg)
+        gradient = trace.gradient(score, "image")
+        silent = (gradient == 0).flatten(1).all(1).cpu() & ~self._held
+        if silent.any():
+            self._silence[silent] += 1
+            gradient = self._redirected(moved, gradient, silent)
+        self._silence[~silent] = 0
+        return score.detach(), gradient
+
+    def _redirected(self, moved: Tensor, gradient: Tensor, silent: Tensor) -> Tensor:
+        """For pictures without a gradient, that which pulls closed ReLUs open."""
+        trace, (score,) = self._free.ask(moved, self.objective, wrt="image", rectify="redirected")
+        found = trace.gradient(score, "image")
+        given_up = silent & ((found == 0).flatten(1).all(1).cpu() | (self._silence > _PATIENCE_WITH_SILENCE))
+        for index in given_up.nonzero()[:, 0].tolist():
+            self.notes[index] = _SILENT
+        self._held |= given_up
+        return torch.where(silent.to(moved.device).view(-1, 1, 1, 1), found, gradient)
+
+    def _hold(self, score: Tensor, gradients: list[Tensor]) -> None:
+        """Pictures whose score or gradient is no number stay as they are, and it is said."""
+        finite = torch.isfinite(score)
+        for gradient in gradients:
+            finite &= torch.isfinite(gradient).flatten(1).all(1)
+        broken = ~finite.cpu() & ~self._held
+        for index in broken.nonzero()[:, 0].tolist():
+            self.notes[index] = (
+                f"The score or its gradient was not a finite number at step {self.done + 1}: the picture is the one before it."
+            )
+        self._held |= broken
+        if self._held.any():
+            for gradient in gradients:
+                gradient[self._held] = 0
+
+    def _penalty(self, pictures: Tensor) -> Tensor | None:
+        """What the regularizers take from the scores, (N,); None if there are none."""
+        found: Tensor | None = None
+        for each in self.recipe.regularizers:
+            one = each.penalty(pictures) * (each.weight * self.recipe.unit)
+            found = one if found is None else found + one
+        return found
+
+    def _laid(self, pictures: Tensor) -> Tensor:
+        """With `alpha`: the pictures over noise, so that what shows through cannot be counted on."""
+        if self._alpha is None:
+            return pictures
+        opacity = self._alpha.pictures()
+        ground = torch.stack([torch.rand(pictures.shape[1:], generator=each) for each in self._generators])
+        return pictures * opacity + ground.to(pictures) * (1 - opacity)
+
+    def _sized(self, pictures: Tensor) -> Tensor:
+        """At a size the network takes: as they are where it takes any."""
+        size = (pictures.shape[2], pictures.shape[3])
+        own = self.network.preprocess.size
+        if own is None or size == own or self._takes_size(size):
+            return pictures
+        return functional.interpolate(pictures, own, mode="bilinear", align_corners=False)
+
+    def _takes_size(self, size: tuple[int, int]) -> bool:
+        """Whether the network, up to what is asked of it, runs on pictures of that size; tried once."""
+        if size not in self._takes:
+            gray = torch.full((self.count, self._channels, *size), 0.5, device=self.network.device)
+            try:
+                with _gradients(on=False):
+                    self._free.ask(gray, self.objective)
+            except RuntimeError:
+                self._takes[size] = False
+            else:
+                self._takes[size] = True
+        return self._takes[size]
+
+    # beginnings -----------------------------------------------------------------------------------------------------
+
+    def change(self, recipe: Recipe) -> None:
+        """Go on from the pictures as they are with another recipe, for as many steps as it has.
+
+        Raises
+        ------
+        AscentError
+            If the recipe cannot be climbed with; then all stays as it was.
+        """
+        self._check(recipe)
+        before, pictures, opacities = self.recipe, self.pictures, self.opacities
+        self.recipe = recipe
+        again = recipe.octaves != before.octaves
+        sizes = [each.size for each in self._plan[self._plan.index(self._octave) :]]
+        plan = _planned(self.size, recipe.octaves, recipe.steps) if again else _shared(sizes, recipe.steps)
+        self._plan = [replace(each, end=each.end + self.done) for each in plan]
+        self._held[:] = False
+        self._silence[:] = 0
+        self.notes = [""] * self.count
+        same = (recipe.parameterization, recipe.alpha) == (before.parameterization, before.alpha)
+        if same and not again:
+            self._octave = self._plan[0]
+            self._pad = self._padded(self._octave.size)
+            if recipe.optimizer != before.optimizer:
+                self._optimizer = self._optimizer_of(self._leaves)
+            return
+        self._begin(self._plan[0], pictures, opacities)
+
+    def state(self) -> dict[str, Any]:
+        """Everything it takes to go on later: tensors and numbers, as `torch.save` writes and `weights_only` reads them."""
+        return {
+            "recipe": self.recipe.as_dict(),
+            "plan": [(*each.size, each.end) for each in self._plan],
+            "octave": self._plan.index(self._octave),
+            "done": self.done,
+            "leaves": [leaf.detach().cpu().clone() for leaf in self._leaves],
+            "optimizer": self._optimizer.state_dict(),
+            "generators": [each.get_state() for each in self._generators],
+            "history": torch.from_numpy(self.history),
+            "notes": list(self.notes),
+            "held": self._held.clone(),
+            "silence": self._silence.clone(),
+            "importance": None if self.importance is None else self.importance.cpu().clone(),
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where another ascent of the same network, objectives and size was when it gave its `state`.
+
+        Raises
+        ------
+        AscentError
+            If the state is that of other pictures.
+        """
+        recipe = Recipe.of_dict(state["recipe"])
+        self._check(recipe)
+        plan = [_Octave((height, width), end) for height, width, end in state["plan"]]
+        leaves, octave = state["leaves"], plan[state["octave"]]
+        if plan[-1].size != self.size or len(state["notes"]) != self.count:
+            msg = f"This state is of {len(state['notes'])} pictures of {plan[-1].size}, the ascent of {self.count} of {self.size}."
+            raise AscentError(msg)
+        self.recipe, self._plan, self.done = recipe, plan, state["done"]
+        self._begin(octave, None)
+        with _gradients(on=False):
+            for leaf, values in zip(self._leaves, leaves, strict=True):
+                leaf.data.copy_(values)
+        self._optimizer.load_state_dict(state["optimizer"])
+        for generator, stored in zip(self._generators, state["generators"], strict=True):
+            generator.set_state(stored)
+        self._history = list(state["history"])
+        self.notes, self._held, self._silence = list(state["notes"]), state["held"].clone(), state["silence"].clone()
+        if state["importance"] is not None:
+            self.importance = state["importance"].to(self.network.device).clone()
+
+    @property
+    def _channels(self) -> int:
+        return self.network.preprocess.channels or 3
+
+    @property
+    def _leaves(self) -> list[Tensor]:
+        return self._canvas.leaves + (self._alpha.leaves if self._alpha is not None else [])
+
+    def _begin(self, octave: _Octave, pictures: Tensor | None, opacities: Tensor | None = None) -> None:
+        """Write pictures, or noise where there are none, as numbers of the octave's size."""
+        self._octave: _Octave = octave
+        shape = (self.count, self._channels, *octave.size)
+        with _gradients(on=True):
+            self._canvas = self._canvas_of(self.recipe.parameterization, shape, pictures)
+            self._alpha = self._opaque(shape, opacities) if self.recipe.alpha else None
+            self._optimizer = self._optimizer_of(self._leaves)
+            self.importance = self._carried(octave.size) if isinstance(self.recipe.parameterization, MaCo) else None
+        self._pad = self._padded(octave.size)
+
+    def _canvas_of(self, written: Any, shape: tuple[int, int, int, int], pictures: Tensor | None) -> Canvas:
+        if pictures is not None:
+            canvas: Canvas = written.canvas(shape, start=_resized(pictures, shape[2:]))
+        else:
+            canvas = written.canvas(shape, lambda *size: _normal(self._generators, size))
+        if canvas.leaves[0].device != self.network.device:
+            canvas.leaves = [leaf.detach().to(self.network.device).requires_grad_() for leaf in canvas.leaves]
+        return canvas
+
+    def _opaque(self, shape: tuple[int, int, int, int], opacities: Tensor | None) -> Canvas:
+        one = (shape[0], 1, *shape[2:])
+        known = None if opacities is None else opacities[:, None]
+        return self._canvas_of(Pixels(self.recipe.parameterization.spread), one, known)
+
+    def _carried(self, size: tuple[int, int]) -> Tensor:
+        if self.importance is None:
+            return torch.zeros(self.count, *size, device=self.network.device)
+        return _resized(self.importance[:, None], size)[:, 0].clone()
+
+    def _padded(self, size: tuple[int, int]) -> int:
+        """How much gray is put around pictures: none where the network takes one size only."""
+        pad = self.recipe.transforms.pad
+        wide = (size[0] + 2 * pad, size[1] + 2 * pad)
+        free = self.network.preprocess.size is None or self._takes_size(wide)
+        return pad if pad and free and self._takes_size(wide) else 0
+
+    def _optimizer_of(self, leaves: list[Tensor]) -> torch.optim.Optimizer:
+        chosen = self.recipe.optimizer
+        if isinstance(chosen, LBFGS):
+            return torch.optim.LBFGS(leaves, chosen.rate, max_iter=1, history_size=chosen.memory)
+        if isinstance(chosen, Adam):
+            return torch.optim.Adam(leaves, chosen.rate, fused=leaves[0].device.type in ("cpu", "cuda"))
+        return _PlainSteps(leaves, chosen.rate, normalized=isinstance(chosen, Plain) and chosen.normalized)
+
+    def _check(self, recipe: Recipe) -> None:
+        if isinstance(recipe.optimizer, LBFGS) and self.count > 1:
+            msg = f"LBFGS climbs one picture at a time, and there are {self.count}: give them one by one, or Adam()."
+            raise AscentError(msg)
+
+    def _out_of_patience(self) -> bool:
+        patience = self.recipe.patience
+        if patience is None or len(self._history) <= patience:
+            return False
+        scores = torch.stack(self._history).nan_to_num(-torch.inf)
+        return bool((scores[-patience:].amax(0) <= scores[:-patience].amax(0)).all())
+
+
+class _PlainSteps(torch.optim.Optimizer):
+    """Down the gradient by a rate; divided by its mean size in each picture, if normalized."""
+
+    def __init__(self, leaves: list[Tensor], rate: float, *, normalized: bool) -> None:
+        super().__init__(leaves, {"lr": rate, "normalized": normalized})
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One step."""
+        for group in self.param_groups:
+            for leaf in group["params"]:
+                gradient = leaf.grad
+                if group["normalized"]:
+                    size = gradient.abs().flatten(1).mean(1).clamp_min(1e-12)
+                    gradient = gradient / size.view(-1, *[1] * (gradient.ndim - 1))
+                leaf.sub_(gradient, alpha=group["lr"])
+
+
+@dataclass(frozen=True)
+class _Octave:
+    """A size, and the step it ends with."""
+
+    size: tuple[int, int]
+    end: int
+
+
+def _planned(size: tuple[int, int], octaves: Octaves, steps: int) -> list[_Octave]:
+    """The sizes from small to whole, and how the steps are shared out."""
+    scales = [octaves.ratio ** -(octaves.count - 1 - index) for index in range(octaves.count)]
+    return _shared([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) for scale in scales], steps)
+
+
+def _shared(sizes: Sequence[tuple[int, int]], steps: int) -> list[_Octave]:
+    sizes = sizes[-steps:]  # every size has a step
+    ends = [round(steps * (index + 1) / len(sizes)) for index in range(len(sizes))]
+    return [_Octave(size, end) for size, end in zip(sizes, ends, strict=True)]
+
+
+def objectives_of(target: Target | Sequence[Target], network: Network) -> tuple[list[Objective], bool]:
+    """One or several things to climb as objectives, and whether it was a single one.
+
+    Raises
+    ------
+    TargetError
+        If one of them is none.
+    AscentError
+        If there are none.
+    """
+    given: Any = target.tolist() if isinstance(target, (np.ndarray, Tensor)) else target
+    single = isinstance(given, (str, Objective)) or not isinstance(given, Sequence)
+    found = [as_objective(each, network) for each in ([given] if single else given)]
+    if not found:
+        msg = "There is nothing to climb: give an objective, a class index or a label, or several."
+        raise AscentError(msg)
+    return found, single
+
+
+def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
+    if min(height, width) < 1 or (height, width) != (int(height), int(width)):
+        msg = f"size is {size}: give a side in pixels, or (height, width), at least 1."
+        raise AscentError(msg)
+    return int(height), int(width)
+
+
+def _generators(seed: int | Sequence[int], count: int) -> list[torch.Generator]:
+    seeds = [int(seed)] * count if isinstance(seed, (int, np.integer)) else [int(each) for each in seed]
+    if len(seeds) != count:
+        msg = f"{count} pictures need {count} seeds, one each, or a single one; {len(seeds)} were given."
+        raise AscentError(msg)
+    return [torch.Generator().manual_seed(each) for each in seeds]
+
+
+def _normal(generators: Sequence[torch.Generator], size: tuple[int, ...]) -> Tensor:
+    return torch.stack([torch.randn(size, generator=each) for each in generators])
+
+
+def _fitted(start: Start, ascent: Ascent, size: tuple[int, int]) -> Tensor | None:
+    """Start pictures (N, C, H, W) at a size; None for noise."""
+    if start is None:
+        return None
+    shape = (ascent.count, ascent.network.preprocess.channels or 3, *size)
+    if isinstance(start, str) and start == "gray":
+        return torch.full(shape, 0.5, device=ascent.network.device)
+    whole = replace(ascent.network.preprocess, size=None, resize=None)
+    sized = torch.cat([_resized(whole.fit(decode(each)), size) for each in starts_of(start, ascent.count)])
+    return sized.expand(ascent.count, -1, -1, -1).to(ascent.network.device)
+
+
+def starts_of(start: Any, count: int) -> list[Any]:
+    """Start pictures as a list: one, or one each.
+
+    Raises
+    ------
+    ImageError
+        If there is another number of them.
+    """
+    several = isinstance(start, (list, tuple)) or (isinstance(start, (Tensor, np.ndarray)) and start.ndim == 4)
+    found = list(start) if several else [start]
+    if len(found) not in (1, count):
+        msg = f"{count} pictures are climbed and {len(found)} given to start with: give one, or one each."
+        raise ImageError(msg)
+    return found
+
+
+def _resized(pictures: Tensor, size: Sequence[int]) -> Tensor:
+    if tuple(pictures.shape[2:]) == tuple(size):
+        return pictures
+    return functional.interpolate(pictures, tuple(size), mode="bilinear", antialias=True, align_corners=False)
+
+
+@contextmanager
+def _gradients(*, on: bool) -> Iterator[None]:
+    """Gradients recorded or not, whatever mode the caller is in; tensors made inside are ordinary ones."""
+    with torch.inference_mode(mode=False), torch.set_grad_enabled(on):
+        yield

@@ -1,0 +1,161 @@
+"""What a picture must survive: it is moved, scaled and turned anew at every step, so that no fine pattern fits one grid alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .errors import AscentError
+
+_GRAY = 0.5
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """One draw of transforms for each picture of a batch.
+
+    Attributes
+    ----------
+    shifts, settled : Tensor
+        (N, 2) pixels down and across, before and after the turn; whole numbers.
+    scales, angles : Tensor
+        (N,), factors and radians, counterclockwise as seen on the picture.
+    """
+
+    shifts: Tensor
+    settled: Tensor
+    scales: Tensor
+    angles: Tensor
+
+    @property
+    def whole(self) -> bool:
+        """Whether pictures are only moved by whole pixels."""
+        return bool((self.scales == 1).all() and (self.angles == 0).all())
+
+
+@dataclass(frozen=True)
+class Transforms:
+    """How far a picture is moved, scaled and turned at a step; drawn anew for every picture and step.
+
+    Parameters
+    ----------
+    pad
+        Pixels of gray put around the picture, where the network takes any size: so its border is seen as other places are.
+    jitter
+        It is moved by whole pixels down and across, drawn from −jitter/2 … jitter/2.
+    scale
+        Least and largest factor.
+    rotate
+        Degrees: the angle is drawn from −rotate … rotate.
+    settle
+        A second jitter, after the turn.
+
+    Notes
+    -----
+    What lies outside the picture is gray. All of it is one resampling (bilinear); whole shifts alone move pixels without any.
+
+    References
+    ----------
+    Mordvintsev et al. 2015 (jitter); Olah, Mordvintsev and Schubert, "Feature Visualization", Distill 2017, section "Transformation
+    Robustness".
+    """
+
+    pad: int = 0
+    jitter: int = 0
+    scale: tuple[float, float] = (1.0, 1.0)
+    rotate: float = 0.0
+    settle: int = 0
+
+    def __post_init__(self) -> None:
+        pair = (self.scale, self.scale) if isinstance(self.scale, (int, float)) else tuple(self.scale)
+        if len(pair) != 2 or not all(math.isfinite(each) and each > 0 for each in pair) or pair[0] > pair[1]:
+            msg = f"scale is {self.scale}: give the least and the largest factor, such as (0.9, 1.1)."
+            raise AscentError(msg)
+        object.__setattr__(self, "scale", (float(pair[0]), float(pair[1])))
+        for name in ("pad", "jitter", "rotate", "settle"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0 or (name != "rotate" and value != int(value)):
+                msg = f"{name} is {value}: give {'degrees' if name == 'rotate' else 'whole pixels'}, 0 or more."
+                raise AscentError(msg)
+
+    def draw(self, generators: Sequence[torch.Generator]) -> Drawn:
+        """One draw a picture, each from its own generator, so that a picture's draws do not depend on its company."""
+        rolls = torch.stack([torch.rand(6, generator=each, dtype=torch.float64) for each in generators])
+        low, high = self.scale
+        # Always six numbers a step: so a change of one range leaves the others' draws as they are.
+        return Drawn(
+            _whole(rolls[:, :2], self.jitter),
+            _whole(rolls[:, 2:4], self.settle),
+            low + (high - low) * rolls[:, 4],
+            (2 * rolls[:, 5] - 1) * math.radians(self.rotate),
+        )
+
+
+#: Lucid's defaults (Olah et al. 2017).
+STANDARD = Transforms(pad=12, jitter=8, scale=(0.9, 1.1), rotate=10, settle=4)
+#: The picture as it is.
+NONE = Transforms()
+#: What lectures recommend: jitter in pixels, scale as a factor, rotate in degrees, octaves as the ratio of sizes.
+RANGES = {"jitter": (8.0, 64.0), "scale": (1.0, 1.4), "rotate": (15.0, 180.0), "octave": (1.0, 1.2)}
+
+
+def transformed(pictures: Tensor, drawn: Drawn, pad: int = 0) -> Tensor:
+    """Pictures (N, C, H, W) after a draw, (N, C, H + 2 pad, W + 2 pad); outside is gray."""
+    if drawn.whole:
+        return _moved(pictures, (drawn.shifts + drawn.settled).int().tolist(), pad)
+    grid = _grid(drawn, pictures.shape, pad).to(pictures)
+    # Zeros are what `grid_sample` puts outside, so gray has to be zero meanwhile.
+    return functional.grid_sample(
+        pictures - _GRAY, grid, mode="bilinear", padding_mode="zeros", align_corners=False
+    ).add_(_GRAY)
+
+
+def _whole(rolls: Tensor, reach: int) -> Tensor:
+    """Whole numbers in −reach/2 … reach/2, all as likely."""
+    half = reach // 2
+    return torch.floor(rolls * (2 * half + 1)) - half
+
+
+def _moved(pictures: Tensor, shifts: list[list[int]], pad: int) -> Tensor:
+    """Each moved by whole pixels."""
+    reach = max(abs(each) for shift in shifts for each in shift)
+    if not reach and not pad:
+        return pictures
+    height, width = (side + 2 * pad for side in pictures.shape[2:])
+    room = functional.pad(pictures, (reach + pad,) * 4, value=_GRAY)
+    if len({tuple(shift) for shift in shifts}) == 1:
+        down, across = shifts[0]
+        return room[:, :, reach - down : reach - down + height, reach - across : reach - across + width]
+    views = [
+        room[index : index + 1, :, reach - down : reach - down + height, reach - across : reach - across + width]
+        for index, (down, across) in enumerate(shifts)
+    ]
+    return torch.cat(views)
+
+
+def _grid(drawn: Drawn, shape: torch.Size, pad: int) -> Tensor:
+    """For each pixel of the result where it lies in the picture, as `grid_sample` counts: (N, H', W', 2)."""
+    height, width = shape[2:]
+    # Positions about the middle, in pixels. A point goes by: moved, scaled, turned, moved; so it comes back the other way.
+    down = torch.arange(height + 2 * pad, dtype=torch.float32) - (height + 2 * pad - 1) / 2
+    across = torch.arange(width + 2 * pad, dtype=torch.float32) - (width + 2 * pad - 1) / 2
+    cosine, sine = (torch.cos(drawn.angles) / drawn.scales, torch.sin(drawn.angles) / drawn.scales)
+    y0, x0 = drawn.settled.unbind(1)
+    dy, dx = drawn.shifts.unbind(1)
+    start_x = -(cosine * x0 - sine * y0) - dx
+    start_y = -(sine * x0 + cosine * y0) - dy
+    grid = torch.empty(len(drawn.scales), len(down), len(across), 2)
+    for at, along_x, along_y, start, side in (
+        (0, cosine, -sine, start_x, width),
+        (1, sine, cosine, start_y, height),
+    ):
+        factor = 2 / side
+        rows = (along_y * factor).float()[:, None] * down + (start * factor).float()[:, None]
+        columns = (along_x * factor).float()[:, None] * across
+        torch.add(rows[:, :, None], columns[:, None, :], out=grid[..., at])
+    return grid
