@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -20,6 +19,7 @@ from .objectives import Objective, Target, as_objective
 from .parameterization import Canvas, MaCo, Pixels
 from .recipe import LBFGS, Adam, Octaves, Plain, Recipe
 from .transforms import Drawn, transformed
+from .viewing import Silence, View, recording
 
 Start: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
@@ -28,6 +28,7 @@ _PATIENCE_WITH_SILENCE = 64
 _SILENT = (
     "The unit stayed silent: no small change of the picture raises it. Another seed or a start picture may wake it."
 )
+_BROKEN = "The score or its gradient was not a finite number at step {}: the picture is the one before it."
 _SIZE_IF_ANY = 128  # of pictures for networks that have no size of their own
 
 
@@ -68,6 +69,8 @@ class Ascent:
         If the network has no such layer, channel or class.
     """
 
+    _octave: _Octave
+
     def __init__(
         self,
         network: Network,
@@ -88,7 +91,7 @@ class Ascent:
         self.objective = each_its_own(listed) if len(listed) > 1 else listed[0]
         for layer in self.objective.layers:
             network.layer(layer)
-        self._free = network.at_any_size()
+        self._view = View(network, self.objective, self.count)
         self.size = _pair(size) or network.preprocess.size or (_SIZE_IF_ANY, _SIZE_IF_ANY)
         self._generators = _generators(seed, self.count)
         self.notes = [""] * self.count
@@ -97,7 +100,6 @@ class Ascent:
         self._history: list[Tensor] = []
         self._held = torch.zeros(self.count, dtype=torch.bool)  # no longer climbed
         self._silence = torch.zeros(self.count, dtype=torch.long)
-        self._takes: dict[tuple[int, int], bool] = {}
         self._check(self.recipe)
         self._plan = _planned(self.size, self.recipe.octaves, self.recipe.steps)
         self._begin(self._plan[0], _fitted(start, self, self._plan[0].size))
@@ -120,13 +122,13 @@ class Ascent:
     @property
     def pictures(self) -> Tensor:
         """The pictures as they are, float (N, C, H, W) in [0, 1], at the size of the present octave."""
-        with _gradients(on=False):
+        with recording(on=False):
             return self._canvas.pictures()
 
     @property
     def opacities(self) -> Tensor | None:
         """With `alpha`: float (N, H, W) in [0, 1], what may be ignored is near 0; else None."""
-        with _gradients(on=False):
+        with recording(on=False):
             return None if self._alpha is None else self._alpha.pictures()[:, 0]
 
     @property
@@ -146,9 +148,8 @@ class Ascent:
 
     def measure(self) -> Tensor:
         """The scores (N,) of the pictures as they are, neither transformed nor penalized."""
-        with _gradients(on=False):
-            _, (score,) = self._free.ask(self._sized(self.pictures), self.objective)
-            return score.detach().float().cpu()
+        with recording(on=False):
+            return self._view.scores(self.pictures).float().cpu()
 
     # climbing -------------------------------------------------------------------------------------------------------
 
@@ -162,7 +163,7 @@ class Ascent:
         """
         if self.finished:
             return
-        with _gradients(on=True):
+        with recording(on=True):
             drawn = self.recipe.transforms.draw(self._generators)
             kept = [leaf.detach()[self._held] for leaf in self._leaves] if self._held.any() else []
             self._history.append(self._moved_by(drawn))
@@ -197,8 +198,9 @@ class Ascent:
     def _gradients(self, drawn: Drawn) -> tuple[Tensor, list[Tensor]]:
         """The scores (N,) and what they change by with each leaf, penalties and all."""
         pictures = self._canvas.pictures()
-        moved = self._sized(transformed(self._laid(pictures), drawn, self._pad))
-        score, gradient = self._climbed(moved.detach())
+        moved = self._view.sized(transformed(self._laid(pictures), drawn, self._pad))
+        score, gradient, silent = self._view.climb(moved.detach(), ~self._held)
+        self._let_sleep(silent)
         outputs, weights = [moved], [gradient]
         if self._alpha is not None:
             opacity = self._alpha.pictures().flatten(1).mean(1)
@@ -217,40 +219,20 @@ class Ascent:
         self._hold(score, found)
         return score.detach().float().cpu(), found
 
-    def _climbed(self, moved: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores of pictures as the network gets them, and their gradient there."""
-        trace, (score,) = self._free.ask(moved, self.objective, wrt="image")
-        if score.shape != (self.count,):
-            msg = f"The objective gives {tuple(score.shape)} for {self.count} pictures: it has to give one number each."
-            raise AscentError(msg)
-        gradient = trace.gradient(score, "image")
-        silent = (gradient == 0).flatten(1).all(1).cpu() & ~self._held
-        if silent.any():
-            self._silence[silent] += 1
-            gradient = self._redirected(moved, gradient, silent)
-        self._silence[~silent] = 0
-        return score.detach(), gradient
-
-    def _redirected(self, moved: Tensor, gradient: Tensor, silent: Tensor) -> Tensor:
-        """For pictures without a gradient, that which pulls closed ReLUs open."""
-        trace, (score,) = self._free.ask(moved, self.objective, wrt="image", rectify="redirected")
-        found = trace.gradient(score, "image")
-        given_up = silent & ((found == 0).flatten(1).all(1).cpu() | (self._silence > _PATIENCE_WITH_SILENCE))
+    def _let_sleep(self, silent: Silence) -> None:
+        """Units that nothing wakes are given up after a while, and it is said."""
+        self._silence = torch.where(silent.before, self._silence + 1, 0)
+        given_up = silent.still | (self._silence > _PATIENCE_WITH_SILENCE)
         for index in given_up.nonzero()[:, 0].tolist():
             self.notes[index] = _SILENT
         self._held |= given_up
-        return torch.where(silent.to(moved.device).view(-1, 1, 1, 1), found, gradient)
 
     def _hold(self, score: Tensor, gradients: list[Tensor]) -> None:
         """Pictures whose score or gradient is no number stay as they are, and it is said."""
-        finite = torch.isfinite(score)
-        for gradient in gradients:
-            finite &= torch.isfinite(gradient).flatten(1).all(1)
-        broken = ~finite.cpu() & ~self._held
+        size = score + sum(torch.linalg.vector_norm(each.flatten(1), dim=1) for each in gradients)
+        broken = ~torch.isfinite(size).cpu() & ~self._held
         for index in broken.nonzero()[:, 0].tolist():
-            self.notes[index] = (
-                f"The score or its gradient was not a finite number at step {self.done + 1}: the picture is the one before it."
-            )
+            self.notes[index] = _BROKEN.format(self.done + 1)
         self._held |= broken
         if self._held.any():
             for gradient in gradients:
@@ -271,27 +253,6 @@ class Ascent:
         opacity = self._alpha.pictures()
         ground = torch.stack([torch.rand(pictures.shape[1:], generator=each) for each in self._generators])
         return pictures * opacity + ground.to(pictures) * (1 - opacity)
-
-    def _sized(self, pictures: Tensor) -> Tensor:
-        """At a size the network takes: as they are where it takes any."""
-        size = (pictures.shape[2], pictures.shape[3])
-        own = self.network.preprocess.size
-        if own is None or size == own or self._takes_size(size):
-            return pictures
-        return functional.interpolate(pictures, own, mode="bilinear", align_corners=False)
-
-    def _takes_size(self, size: tuple[int, int]) -> bool:
-        """Whether the network, up to what is asked of it, runs on pictures of that size; tried once."""
-        if size not in self._takes:
-            gray = torch.full((self.count, self._channels, *size), 0.5, device=self.network.device)
-            try:
-                with _gradients(on=False):
-                    self._free.ask(gray, self.objective)
-            except RuntimeError:
-                self._takes[size] = False
-            else:
-                self._takes[size] = True
-        return self._takes[size]
 
     # beginnings -----------------------------------------------------------------------------------------------------
 
@@ -316,7 +277,7 @@ class Ascent:
         same = (recipe.parameterization, recipe.alpha) == (before.parameterization, before.alpha)
         if same and not again:
             self._octave = self._plan[0]
-            self._pad = self._padded(self._octave.size)
+            self._pad = self._view.room(self._octave.size, recipe.transforms.pad)
             if recipe.optimizer != before.optimizer:
                 self._optimizer = self._optimizer_of(self._leaves)
             return
@@ -356,7 +317,7 @@ class Ascent:
             raise AscentError(msg)
         self.recipe, self._plan, self.done = recipe, plan, state["done"]
         self._begin(octave, None)
-        with _gradients(on=False):
+        with recording(on=False):
             for leaf, values in zip(self._leaves, leaves, strict=True):
                 leaf.data.copy_(values)
         self._optimizer.load_state_dict(state["optimizer"])
@@ -377,14 +338,14 @@ class Ascent:
 
     def _begin(self, octave: _Octave, pictures: Tensor | None, opacities: Tensor | None = None) -> None:
         """Write pictures, or noise where there are none, as numbers of the octave's size."""
-        self._octave: _Octave = octave
+        self._octave = octave
         shape = (self.count, self._channels, *octave.size)
-        with _gradients(on=True):
+        with recording(on=True):
             self._canvas = self._canvas_of(self.recipe.parameterization, shape, pictures)
             self._alpha = self._opaque(shape, opacities) if self.recipe.alpha else None
             self._optimizer = self._optimizer_of(self._leaves)
             self.importance = self._carried(octave.size) if isinstance(self.recipe.parameterization, MaCo) else None
-        self._pad = self._padded(octave.size)
+        self._pad = self._view.room(octave.size, self.recipe.transforms.pad)
 
     def _canvas_of(self, written: Any, shape: tuple[int, int, int, int], pictures: Tensor | None) -> Canvas:
         if pictures is not None:
@@ -404,13 +365,6 @@ class Ascent:
         if self.importance is None:
             return torch.zeros(self.count, *size, device=self.network.device)
         return _resized(self.importance[:, None], size)[:, 0].clone()
-
-    def _padded(self, size: tuple[int, int]) -> int:
-        """How much gray is put around pictures: none where the network takes one size only."""
-        pad = self.recipe.transforms.pad
-        wide = (size[0] + 2 * pad, size[1] + 2 * pad)
-        free = self.network.preprocess.size is None or self._takes_size(wide)
-        return pad if pad and free and self._takes_size(wide) else 0
 
     def _optimizer_of(self, leaves: list[Tensor]) -> torch.optim.Optimizer:
         chosen = self.recipe.optimizer
@@ -544,10 +498,3 @@ def _resized(pictures: Tensor, size: Sequence[int]) -> Tensor:
     if tuple(pictures.shape[2:]) == tuple(size):
         return pictures
     return functional.interpolate(pictures, tuple(size), mode="bilinear", antialias=True, align_corners=False)
-
-
-@contextmanager
-def _gradients(*, on: bool) -> Iterator[None]:
-    """Gradients recorded or not, whatever mode the caller is in; tensors made inside are ordinary ones."""
-    with torch.inference_mode(mode=False), torch.set_grad_enabled(on):
-        yield

@@ -1,0 +1,118 @@
+"""A network's view of pictures on their way up: of any size where it can, and with a gradient even where its units are silent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .errors import AscentError
+from .network import Network
+from .objectives import Objective
+
+
+class Silence(NamedTuple):
+    """Which pictures (N,) had no gradient, and which have none either where closed ReLUs may be pulled open."""
+
+    before: Tensor
+    still: Tensor
+
+
+class View:
+    """What a network says of a batch of pictures, and how that changes with them.
+
+    Parameters
+    ----------
+    network
+        Its module is not changed.
+    objective
+        What is asked.
+    count
+        How many pictures.
+    """
+
+    def __init__(self, network: Network, objective: Objective, count: int) -> None:
+        self.objective = objective
+        self.count = count
+        self._free = network.at_any_size()
+        self._own = network.preprocess.size
+        self._channels = network.preprocess.channels or 3
+        self._taken: dict[tuple[int, int], bool] = {}
+
+    def scores(self, pictures: Tensor) -> Tensor:
+        """The objective (N,) of pictures as they are."""
+        _, (score,) = self._free.ask(self.sized(pictures), self.objective)
+        return score.detach()
+
+    def climb(self, pictures: Tensor, awake: Tensor) -> tuple[Tensor, Tensor, Silence]:
+        """The scores of pictures of a size that is taken, and their gradient there.
+
+        Parameters
+        ----------
+        pictures
+            (N, C, H, W).
+        awake
+            Bool (N,): of the others the gradient does not matter.
+
+        Returns
+        -------
+        (scores (N,), gradients (N, C, H, W), which were silent)
+        """
+        trace, (score,) = self._free.ask(pictures, self.objective, wrt="image")
+        if score.shape != (self.count,):
+            msg = f"The objective gives {tuple(score.shape)} for {self.count} pictures: it has to give one number each."
+            raise AscentError(msg)
+        gradient = trace.gradient(score, "image").contiguous()  # as the transforms' way back wants it
+        silent = _zero(gradient).cpu() & awake
+        if not silent.any():
+            return score.detach(), gradient, Silence(silent, silent)
+        redirected = self._redirected(pictures)
+        both = torch.where(silent.to(gradient.device).view(-1, 1, 1, 1), redirected, gradient)
+        return score.detach(), both, Silence(silent, silent & _zero(redirected).cpu())
+
+    def _redirected(self, pictures: Tensor) -> Tensor:
+        """The gradient that pulls closed ReLUs open."""
+        trace, (score,) = self._free.ask(pictures, self.objective, wrt="image", rectify="redirected")
+        return trace.gradient(score, "image").contiguous()
+
+    # sizes ----------------------------------------------------------------------------------------------------------
+
+    def sized(self, pictures: Tensor) -> Tensor:
+        """Pictures at a size the network takes: as they are where it takes any, else at its own."""
+        size = (pictures.shape[2], pictures.shape[3])
+        if self._own is None or size == self._own or self._takes(size):
+            return pictures
+        return functional.interpolate(pictures, self._own, mode="bilinear", align_corners=False)
+
+    def room(self, size: tuple[int, int], pad: int) -> int:
+        """How many of `pad` pixels can be put around pictures: all of them, or none where the network takes one size only."""
+        return pad if pad and self._takes((size[0] + 2 * pad, size[1] + 2 * pad)) else 0
+
+    def _takes(self, size: tuple[int, int]) -> bool:
+        """Whether the network, up to what is asked of it, runs on pictures of that size; tried once."""
+        if size not in self._taken:
+            gray = torch.full((self.count, self._channels, *size), 0.5, device=self._free.device)
+            try:
+                with recording(on=False):
+                    self._free.ask(gray, self.objective)
+            except RuntimeError:
+                self._taken[size] = False
+            else:
+                self._taken[size] = True
+        return self._taken[size]
+
+
+@contextmanager
+def recording(*, on: bool) -> Iterator[None]:
+    """Gradients recorded or not, whatever mode the caller is in; tensors made inside are ordinary ones."""
+    with torch.inference_mode(mode=False), torch.set_grad_enabled(on):
+        yield
+
+
+def _zero(gradient: Tensor) -> Tensor:
+    """Which pictures' gradients are zero everywhere, (N,)."""
+    return torch.linalg.vector_norm(gradient.flatten(1), dim=1) == 0
