@@ -14,7 +14,7 @@ from .recipe import LBFGS, Recipe
 from .steps import Step, Steps
 from .synthesis import Synthesis
 
-_TOLD, _UNTOLD = 64, 8
+_TOLD, _UNTOLD = 16, 8
 
 def climbed(
     network: Network,

@@ -31,7 +31,8 @@ class RectifiedGradient(torch.autograd.Function):
         if rule == "guided":
             ctx.save_for_backward((x > 0) & (x < ceiling))  # a mask, since the output itself may be overwritten
         if rule == "redirected":
-            ctx.save_for_backward((x > 0) & (x < ceiling), x <= 0)
+            below = x <= 0
+            ctx.save_for_backward(~below if ceiling == _INFINITY else ~below & (x < ceiling), below)
         limits = {"min": 0.0} if ceiling == _INFINITY else {"min": 0.0, "max": ceiling}
         if in_place:
             ctx.mark_dirty(x)
@@ -53,9 +54,11 @@ class RectifiedGradient(torch.autograd.Function):
 def _redirected(gradient: Tensor, opened: Tensor, below: Tensor) -> Tensor:
     """As differentiated; but where nothing of a picture passes, what pulls closed units up passes, and what pulls capped ones down."""
     passed = gradient * opened
-    silent = (passed == 0).flatten(1).all(1).view(-1, *[1] * (gradient.ndim - 1))
+    silent = torch.linalg.vector_norm(passed.flatten(1), dim=1) == 0
+    if not silent.any():
+        return passed
     towards = torch.where(below, gradient.clamp(min=0), torch.where(opened, gradient, gradient.clamp(max=0)))
-    return torch.where(silent, towards, passed)
+    return torch.where(silent.view(-1, *[1] * (gradient.ndim - 1)), towards, passed)
 
 
 class Rectifier(TorchFunctionMode):

@@ -142,20 +142,21 @@ def _grid(drawn: Drawn, shape: torch.Size, pad: int) -> Tensor:
     """For each pixel of the result where it lies in the picture, as `grid_sample` counts: (N, H', W', 2)."""
     height, width = shape[2:]
     # Positions about the middle, in pixels. A point goes by: moved, scaled, turned, moved; so it comes back the other way.
-    down = torch.arange(height + 2 * pad, dtype=torch.float32) - (height + 2 * pad - 1) / 2
-    across = torch.arange(width + 2 * pad, dtype=torch.float32) - (width + 2 * pad - 1) / 2
-    cosine, sine = (torch.cos(drawn.angles) / drawn.scales, torch.sin(drawn.angles) / drawn.scales)
-    y0, x0 = drawn.settled.unbind(1)
-    dy, dx = drawn.shifts.unbind(1)
-    start_x = -(cosine * x0 - sine * y0) - dx
-    start_y = -(sine * x0 + cosine * y0) - dy
-    grid = torch.empty(len(drawn.scales), len(down), len(across), 2)
-    for at, along_x, along_y, start, side in (
-        (0, cosine, -sine, start_x, width),
-        (1, sine, cosine, start_y, height),
-    ):
-        factor = 2 / side
-        rows = (along_y * factor).float()[:, None] * down + (start * factor).float()[:, None]
-        columns = (along_x * factor).float()[:, None] * across
-        torch.add(rows[:, :, None], columns[:, None, :], out=grid[..., at])
-    return grid
+    down = torch.arange(height + 2 * pad, dtype=torch.float64) - (height + 2 * pad - 1) / 2
+    across = torch.arange(width + 2 * pad, dtype=torch.float64) - (width + 2 * pad - 1) / 2
+    # As complex numbers, x + iy, a turn is one product, and both coordinates are written at once.
+    back = torch.polar(1 / drawn.scales, drawn.angles)
+    start = -back * _point(drawn.settled) - _point(drawn.shifts)
+    rows = _scaled((back * 1j)[:, None] * down + start[:, None], height, width)
+    columns = _scaled(back[:, None] * across, height, width)
+    return torch.view_as_real(rows[:, :, None] + columns[:, None, :])
+
+
+def _point(places: Tensor) -> Tensor:
+    """(down, across) as x + iy."""
+    return torch.complex(places[:, 1], places[:, 0])
+
+
+def _scaled(points: Tensor, height: int, width: int) -> Tensor:
+    """From pixels about the middle to -1 … 1 over the picture, in single precision."""
+    return torch.complex(points.real * (2 / width), points.imag * (2 / height)).to(torch.complex64)

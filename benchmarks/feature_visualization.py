@@ -1,0 +1,154 @@
+"""Feature visualization: an ascent against torch-lucent's, many channels at once, and what a step costs beside the network's own work.
+
+One thread. torch-lucent runs as its readme says (Fourier, decorrelated colors, its standard transforms, Adam at 0.05); ours has the
+same size, steps and ranges of transforms. Both see pictures of 224 px with 12 px of gray around them. Weights are ImageNet's where
+`../shared/data` (or `$CNNVIS_DATA`) has them, else random ones, which take as long. Where torch-lucent is not installed, that is said.
+
+Run it for one network only: `python benchmarks/feature_visualization.py squeezenet1_1`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torchvision
+from _timing import Limit, take_turns, told
+from torch import nn
+
+import cnnvis_widgets as cw
+
+DATA = Path(os.environ.get("CNNVIS_DATA") or Path(__file__).parents[2] / "shared" / "data")
+LAYERS = {"squeezenet1_1": ("features.9", "features.12"), "resnet18": ("layer3", "layer4")}
+CHANNEL = 10
+STEPS = 128
+TOGETHER = 4
+
+
+class Reached(Exception):  # noqa: N818 (it ends a pass, it is no error)
+    """The layer that was asked for has its output."""
+
+
+def network_of(name: str) -> cw.Network:
+    """With ImageNet's weights where they are at hand."""
+    torch.manual_seed(0)
+    network = cw.load(name, None)
+    path = DATA / "squeezenet1_1_imagenet.safetensors"
+    if name == "squeezenet1_1" and path.is_file():
+        from safetensors.torch import load_file
+
+        network.model.load_state_dict(load_file(path))
+    return network
+
+
+def lucent_render(network: cw.Network, layer: str) -> Callable[[], object] | None:
+    """torch-lucent's picture of a channel, as shipped: a model as torchvision gives it; None where it is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from lucent.optvis import param, render
+    except ImportError:
+        return None
+    model = torchvision.models.get_model(network.name, weights=None).eval()
+    model.load_state_dict(network.model.state_dict())
+
+    def call() -> object:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            return render.render_vis(
+                model,
+                f"{layer.replace('.', '_')}:{CHANNEL}",
+                lambda: param.image(224, fft=True, decorrelate=True),
+                thresholds=(STEPS,),
+                progress=False,
+                show_image=False,
+            )
+
+    return call
+
+
+def picture(network: cw.Network, layer: str, channels: list[int], size: int, batch: int) -> Callable[[], object]:
+    """Our pictures of some channels."""
+    wanted = [cw.channel(layer, index) for index in channels]
+    recipe = cw.Recipe(steps=STEPS)
+    return lambda: cw.activation_maximization(network, wanted, recipe=recipe, size=size, batch=batch).result()
+
+
+def bare_pass(network: cw.Network, layer: str, size: int) -> Callable[[], object]:
+    """Forward from a picture to the layer and back, written by hand: channels_last, and nothing but the picture's gradient."""
+    model = network.model
+    module = dict(model.named_modules())[layer]
+    image = torch.rand(1, 3, size, size, requires_grad=True)
+    kept: dict[str, torch.Tensor] = {}
+
+    def reached(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+        kept["output"] = output
+        raise Reached
+
+    def call() -> object:
+        handle = module.register_forward_hook(reached)
+        try:
+            model(network.preprocess.normalize(image))
+        except Reached:
+            pass
+        finally:
+            handle.remove()
+        return torch.autograd.grad(kept["output"][:, CHANNEL].mean(), image)
+
+    return call
+
+
+def against_lucent(network: cw.Network, layer: str, turns: int) -> None:
+    """A whole picture of 224 px."""
+    peer = lucent_render(network, layer)
+    if peer is None:
+        print("  torch-lucent is not installed: pip install torch-lucent")
+        return
+    times = take_turns({"ours": picture(network, layer, [CHANNEL], 224, 1), "lucent": peer}, turns, 1)
+    told(f"{layer}: torch-lucent / ours, {STEPS} steps at 224 px", times["lucent"].over(times["ours"]), Limit(2, at_most=False))
+    told(f"{layer}: ours", times["ours"].least / STEPS, unit="ms a step")
+
+
+def in_batches(network: cw.Network, layer: str, turns: int) -> None:
+    """Several channels at once against one after the other, at 128 px."""
+    channels = list(range(CHANNEL, CHANNEL + TOGETHER))
+    candidates = {
+        "alone": picture(network, layer, channels, 128, 1),
+        "together": picture(network, layer, channels, 128, TOGETHER),
+    }
+    times = take_turns(candidates, turns, 1)
+    told(f"{layer}: one at a time / {TOGETHER} at once, 128 px", times["alone"].over(times["together"]), Limit(1.5, at_most=False))
+
+
+def cost_of_a_step(network: cw.Network, layer: str, turns: int) -> None:
+    """A step against forward and backward alone, at the same size."""
+    ascent = cw.Ascent(network, cw.channel(layer, CHANNEL), cw.Recipe(steps=10**6), size=224)
+    times = take_turns({"step": ascent.step, "pass": bare_pass(network, layer, 248)}, 15 * turns, 5)
+    told(f"{layer}: a step / forward and backward, 224 px", times["step"].over(times["pass"]), Limit(1.15))
+    told(f"{layer}: forward and backward", times["pass"].least, unit="ms")
+
+
+def main() -> None:
+    """Print the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("networks", nargs="*", default=list(LAYERS), choices=[*LAYERS, []])
+    parser.add_argument("--turns", type=int, default=3)
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    for name in given.networks:
+        network = network_of(name)
+        print(f"{name}, CPU time of one thread, medians over turns that alternate")
+        for layer in LAYERS[name]:
+            cost_of_a_step(network, layer, given.turns)
+            against_lucent(network, layer, given.turns)
+            in_batches(network, layer, given.turns)
+
+
+if __name__ == "__main__":
+    main()
