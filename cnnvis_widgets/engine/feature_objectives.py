@@ -34,7 +34,7 @@ def channels(layer: str, indices: Sequence[int]) -> Objective:
         if len(maps) != len(wanted):
             msg = f"{len(wanted)} channels need {len(wanted)} pictures, one each; there are {len(maps)}."
             raise LayerError(msg)
-        return maps[range(len(wanted)), wanted].flatten(1).mean(1)
+        return maps[range(len(wanted)), wanted].reshape(len(wanted), -1).mean(1)
 
     each = tuple(channel(layer, index) for index in wanted)
     return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each)
@@ -72,7 +72,7 @@ def layer_energy(layer: str, index: int | None = None) -> Objective:
         if index is not None:
             _check_channels(maps, layer, [index])
             maps = maps[:, index]
-        return maps.square().flatten(1).mean(1) / 2
+        return maps.square().reshape(len(maps), -1).mean(1) / 2
 
     name = layer if index is None else f"{layer}:{index}"
     return Objective(score, (layer,), f"energy of {name}", logits=False)
@@ -151,7 +151,8 @@ def activation_match(
     Mahendran and Vedaldi, "Understanding Deep Image Representations by Inverting Them", CVPR 2015. Olah, Mordvintsev and Schubert,
     "Feature Visualization", Distill 2017 (dot and cosine).
     """
-    wanted = wanted.detach().clone()
+    with torch.inference_mode(mode=False):
+        wanted = wanted.detach().clone()
 
     def score(trace: Trace) -> Tensor:
         maps = trace[layer]

@@ -207,7 +207,7 @@ def channel(layer: str, index: int) -> Objective:
     """The mean activation of a channel over its positions."""
 
     def score(trace: Trace) -> Tensor:
-        return _channel(trace, layer, index).flatten(1).mean(1)
+        return _by_picture(_channel(trace, layer, index)).mean(1)
 
     return Objective(score, (layer,), f"{layer}:{index}", logits=False)
 
@@ -259,7 +259,7 @@ def unit(address: str, network: Network) -> Objective:
     layer, index = network.layer(found["layer"]).name, int(found["channel"])
     if found["row"] is not None:
         return replace(neuron(layer, index, int(found["row"]), int(found["column"])), name=address.strip())
-    strongest = Objective(lambda trace: _channel(trace, layer, index).flatten(1).max(1).values, (layer,), logits=False)
+    strongest = Objective(lambda trace: _by_picture(_channel(trace, layer, index)).max(1).values, (layer,), logits=False)
     return replace(strongest, name=address.strip())
 
 
@@ -418,6 +418,11 @@ def _channel(trace: Trace, layer: str, index: int) -> Tensor:
         msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."
         raise LayerError(msg)
     return maps[:, index]
+
+
+def _by_picture(maps: Tensor) -> Tensor:
+    """One row a picture, also where a layer has no positions."""
+    return maps.reshape(len(maps), -1)
 
 
 def class_lookup(target: int | str, labels: Sequence[str], count: int | None) -> int:
