@@ -39,6 +39,7 @@ WINDOW = 32
 AT_ONCE = (4, 8, 16)
 KINDS = ("as shipped", "in channels_last")
 PHOTOS = 20
+LIMITING = 6  # photos that what stops approximate maps is measured on
 #: Against Captum as shipped, in channels_last, share of the ceiling; approximate against Captum as shipped.
 LIMITS = {
     "squeezenet1_1": (5.5, 2.4, 0.9, 25.0),
@@ -152,6 +153,7 @@ def compare(name: str, stride: int, turns: int, at_once: dict[str, tuple[int, ..
     told("captum as shipped / approximate, bfloat16", best(clock, "as shipped")[0] / taken, Limit(fast, at_most=False))
     told(f"its SSIM to the exact map, median of {len(images)}", similar, Limit(0.95, at_most=False), "")
     told("share of the places that it computes, median", computed, unit="")
+    limits_of_approximation(network, images, targets, stride, best(clock, "as shipped")[0])
     first_map(network, images[0], targets[0], stride, clock)
     ceiling(network, images[0], stride, name)
 
@@ -171,6 +173,42 @@ def likeness(network: cw.Network, image: Tensor, target: int, stride: int, clock
     rough = clock.take("approximate", lambda: ours().result())
     found = structural_similarity(exact, rough.values[0], data_range=float(exact.max() - exact.min()))
     return float(found), float(np.isfinite(rough.scores).mean())
+
+
+def limits_of_approximation(
+    network: cw.Network, images: list[Tensor], targets: list[int], stride: int, shipped: float
+) -> None:
+    """What stops approximate maps: how much can be left out at all, and what is gained by each way of leaving something out."""
+    from skimage.metrics import structural_similarity
+
+    similar: dict[int, list[float]] = {2: [], 4: []}
+    half: list[float] = []
+    clock = Clock()
+    for image, target in zip(images[:LIMITING], targets, strict=False):
+        exact = cw.occlusion(network, image, target, window=WINDOW, stride=stride).result()
+        covers, falls = exact.covers, (exact.clean[:, None, None] - exact.scores)[0].ravel()
+        span = float(exact.values.max() - exact.values.min())
+        for share, found in similar.items():
+            kept = np.where(np.arange(len(falls)) % share == 0, falls, np.nan)
+            drawn = covers.average(covers.completed(kept))
+            found.append(float(structural_similarity(exact.values[0], drawn.astype(np.float32), data_range=span)))
+        asking = Incremental(network, image, [cw.class_score(target)], precision="bfloat16")
+        every = clock.take("bfloat16", lambda asking=asking, covers=covers: scores_of(asking, covers))
+        rough = covers.average(float(asking.base[0]) - every)
+        half.append(float(structural_similarity(exact.values[0], rough.astype(np.float32), data_range=span)))
+    for share, found in similar.items():
+        told(f"SSIM with 1 of {share} places exact, the rest interpolated", statistics.median(found), unit="")
+    told("captum as shipped / every place in bfloat16", shipped / statistics.median(clock.cpu["bfloat16"]))
+    told("its SSIM", statistics.median(half), unit="")
+
+
+def scores_of(asking: Incremental, covers: Any) -> np.ndarray:
+    """The score of every place."""
+    found = np.zeros(len(covers))
+    gray = torch.full((1, 3, *covers.size), 0.5)
+    for answer in asking.answers(covers, gray):
+        found[answer.places] = answer.scores[0].float().numpy()
+    return found
 
 
 def first_map(network: cw.Network, image: Tensor, target: int, stride: int, clock: Clock) -> None:

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from .errors import AscentError, ImageError
+from .beginnings import Start, generators, normal, objectives_of, pair, resized, start_pictures
+from .errors import AscentError
 from .feature_objectives import each_its_own
-from .images import ImageLike, decode
 from .network import Network
-from .objectives import Objective, Target, as_objective
+from .objectives import Target
+from .octave_plan import Octave, planned, shared
+from .optimizers import optimizer_of
 from .parameterization import Canvas, MaCo, Pixels
-from .recipe import LBFGS, Adam, Octaves, Plain, Recipe
+from .recipe import LBFGS, Recipe
 from .transforms import Drawn, transformed
 from .viewing import Silence, View, recording
-
-Start: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
 #: So many steps an ascent tries to wake a unit that nothing leads up to.
 _PATIENCE_WITH_SILENCE = 64
@@ -69,7 +69,7 @@ class Ascent:
         If the network has no such layer, channel or class.
     """
 
-    _octave: _Octave
+    _octave: Octave
 
     def __init__(
         self,
@@ -92,17 +92,18 @@ class Ascent:
         for layer in self.objective.layers:
             network.layer(layer)
         self._view = View(network, self.objective, self.count)
-        self.size = _pair(size) or network.preprocess.size or (_SIZE_IF_ANY, _SIZE_IF_ANY)
-        self._generators = _generators(seed, self.count)
+        self.size = pair(size) or network.preprocess.size or (_SIZE_IF_ANY, _SIZE_IF_ANY)
+        self._generators = generators(seed, self.count, alike=several)
         self.notes = [""] * self.count
         self.done = 0
         self.importance: Tensor | None = None
         self._history: list[Tensor] = []
-        self._held = torch.zeros(self.count, dtype=torch.bool)  # no longer climbed
-        self._silence = torch.zeros(self.count, dtype=torch.long)
+        with recording(on=False):
+            self._held = torch.zeros(self.count, dtype=torch.bool)  # no longer climbed
+            self._silence = torch.zeros(self.count, dtype=torch.long)
         self._check(self.recipe)
-        self._plan = _planned(self.size, self.recipe.octaves, self.recipe.steps)
-        self._begin(self._plan[0], _fitted(start, self, self._plan[0].size))
+        self._plan = planned(self.size, self.recipe.octaves, self.recipe.steps)
+        self._begin(self._plan[0], self._started(start))
 
     def __repr__(self) -> str:
         return f"Ascent({', '.join(self.names[:3])}, step {self.done} of {self.total}, {self.size[0]} × {self.size[1]})"
@@ -269,7 +270,7 @@ class Ascent:
         self.recipe = recipe
         again = recipe.octaves != before.octaves
         sizes = [each.size for each in self._plan[self._plan.index(self._octave) :]]
-        plan = _planned(self.size, recipe.octaves, recipe.steps) if again else _shared(sizes, recipe.steps)
+        plan = planned(self.size, recipe.octaves, recipe.steps) if again else shared(sizes, recipe.steps)
         self._plan = [replace(each, end=each.end + self.done) for each in plan]
         self._held[:] = False
         self._silence[:] = 0
@@ -279,7 +280,7 @@ class Ascent:
             self._octave = self._plan[0]
             self._pad = self._view.room(self._octave.size, recipe.transforms.pad)
             if recipe.optimizer != before.optimizer:
-                self._optimizer = self._optimizer_of(self._leaves)
+                self._optimizer = optimizer_of(self.recipe.optimizer, self._leaves)
             return
         self._begin(self._plan[0], pictures, opacities)
 
@@ -291,7 +292,7 @@ class Ascent:
             "octave": self._plan.index(self._octave),
             "done": self.done,
             "leaves": [leaf.detach().cpu().clone() for leaf in self._leaves],
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self._optimizer.state_dict()),  # its tensors are written to at every step
             "generators": [each.get_state() for each in self._generators],
             "history": torch.from_numpy(self.history),
             "notes": list(self.notes),
@@ -310,7 +311,7 @@ class Ascent:
         """
         recipe = Recipe.of_dict(state["recipe"])
         self._check(recipe)
-        plan = [_Octave((height, width), end) for height, width, end in state["plan"]]
+        plan = [Octave((height, width), end) for height, width, end in state["plan"]]
         leaves, octave = state["leaves"], plan[state["octave"]]
         if plan[-1].size != self.size or len(state["notes"]) != self.count:
             msg = f"This state is of {len(state['notes'])} pictures of {plan[-1].size}, the ascent of {self.count} of {self.size}."
@@ -320,11 +321,13 @@ class Ascent:
         with recording(on=False):
             for leaf, values in zip(self._leaves, leaves, strict=True):
                 leaf.data.copy_(values)
-        self._optimizer.load_state_dict(state["optimizer"])
+            self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         for generator, stored in zip(self._generators, state["generators"], strict=True):
             generator.set_state(stored)
         self._history = list(state["history"])
-        self.notes, self._held, self._silence = list(state["notes"]), state["held"].clone(), state["silence"].clone()
+        self.notes = list(state["notes"])
+        with recording(on=False):
+            self._held, self._silence = state["held"].clone(), state["silence"].clone()
         if state["importance"] is not None:
             self.importance = state["importance"].to(self.network.device).clone()
 
@@ -336,22 +339,31 @@ class Ascent:
     def _leaves(self) -> list[Tensor]:
         return self._canvas.leaves + (self._alpha.leaves if self._alpha is not None else [])
 
-    def _begin(self, octave: _Octave, pictures: Tensor | None, opacities: Tensor | None = None) -> None:
+    def _begin(self, octave: Octave, pictures: Tensor | None, opacities: Tensor | None = None) -> None:
         """Write pictures, or noise where there are none, as numbers of the octave's size."""
         self._octave = octave
         shape = (self.count, self._channels, *octave.size)
         with recording(on=True):
             self._canvas = self._canvas_of(self.recipe.parameterization, shape, pictures)
             self._alpha = self._opaque(shape, opacities) if self.recipe.alpha else None
-            self._optimizer = self._optimizer_of(self._leaves)
+            self._optimizer = optimizer_of(self.recipe.optimizer, self._leaves)
             self.importance = self._carried(octave.size) if isinstance(self.recipe.parameterization, MaCo) else None
         self._pad = self._view.room(octave.size, self.recipe.transforms.pad)
 
+    def _started(self, start: Start) -> Tensor | None:
+        """Start pictures (N, C, H, W) at the size of the first octave; None for noise."""
+        if start is None:
+            return None
+        shape = (self.count, self._channels, *self._plan[0].size)
+        if isinstance(start, str) and start == "gray":
+            return torch.full(shape, 0.5, device=self.network.device)
+        return start_pictures(start, self.network, shape)
+
     def _canvas_of(self, written: Any, shape: tuple[int, int, int, int], pictures: Tensor | None) -> Canvas:
         if pictures is not None:
-            canvas: Canvas = written.canvas(shape, start=_resized(pictures, shape[2:]))
+            canvas: Canvas = written.canvas(shape, start=resized(pictures, shape[2:]))
         else:
-            canvas = written.canvas(shape, lambda *size: _normal(self._generators, size))
+            canvas = written.canvas(shape, lambda *size: normal(self._generators, size))
         if canvas.leaves[0].device != self.network.device:
             canvas.leaves = [leaf.detach().to(self.network.device).requires_grad_() for leaf in canvas.leaves]
         return canvas
@@ -364,15 +376,7 @@ class Ascent:
     def _carried(self, size: tuple[int, int]) -> Tensor:
         if self.importance is None:
             return torch.zeros(self.count, *size, device=self.network.device)
-        return _resized(self.importance[:, None], size)[:, 0].clone()
-
-    def _optimizer_of(self, leaves: list[Tensor]) -> torch.optim.Optimizer:
-        chosen = self.recipe.optimizer
-        if isinstance(chosen, LBFGS):
-            return torch.optim.LBFGS(leaves, chosen.rate, max_iter=1, history_size=chosen.memory)
-        if isinstance(chosen, Adam):
-            return torch.optim.Adam(leaves, chosen.rate, fused=leaves[0].device.type in ("cpu", "cuda"))
-        return _PlainSteps(leaves, chosen.rate, normalized=isinstance(chosen, Plain) and chosen.normalized)
+        return resized(self.importance[:, None], size)[:, 0].clone()
 
     def _check(self, recipe: Recipe) -> None:
         if isinstance(recipe.optimizer, LBFGS) and self.count > 1:
@@ -385,116 +389,3 @@ class Ascent:
             return False
         scores = torch.stack(self._history).nan_to_num(-torch.inf)
         return bool((scores[-patience:].amax(0) <= scores[:-patience].amax(0)).all())
-
-
-class _PlainSteps(torch.optim.Optimizer):
-    """Down the gradient by a rate; divided by its mean size in each picture, if normalized."""
-
-    def __init__(self, leaves: list[Tensor], rate: float, *, normalized: bool) -> None:
-        super().__init__(leaves, {"lr": rate, "normalized": normalized})
-
-    @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """One step."""
-        for group in self.param_groups:
-            for leaf in group["params"]:
-                gradient = leaf.grad
-                if group["normalized"]:
-                    size = gradient.abs().flatten(1).mean(1).clamp_min(1e-12)
-                    gradient = gradient / size.view(-1, *[1] * (gradient.ndim - 1))
-                leaf.sub_(gradient, alpha=group["lr"])
-
-
-@dataclass(frozen=True)
-class _Octave:
-    """A size, and the step it ends with."""
-
-    size: tuple[int, int]
-    end: int
-
-
-def _planned(size: tuple[int, int], octaves: Octaves, steps: int) -> list[_Octave]:
-    """The sizes from small to whole, and how the steps are shared out."""
-    scales = [octaves.ratio ** -(octaves.count - 1 - index) for index in range(octaves.count)]
-    return _shared([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) for scale in scales], steps)
-
-
-def _shared(sizes: Sequence[tuple[int, int]], steps: int) -> list[_Octave]:
-    sizes = sizes[-steps:]  # every size has a step
-    ends = [round(steps * (index + 1) / len(sizes)) for index in range(len(sizes))]
-    return [_Octave(size, end) for size, end in zip(sizes, ends, strict=True)]
-
-
-def objectives_of(target: Target | Sequence[Target], network: Network) -> tuple[list[Objective], bool]:
-    """One or several things to climb as objectives, and whether it was a single one.
-
-    Raises
-    ------
-    TargetError
-        If one of them is none.
-    AscentError
-        If there are none.
-    """
-    given: Any = target.tolist() if isinstance(target, (np.ndarray, Tensor)) else target
-    single = isinstance(given, (str, Objective)) or not isinstance(given, Sequence)
-    found = [as_objective(each, network) for each in ([given] if single else given)]
-    if not found:
-        msg = "There is nothing to climb: give an objective, a class index or a label, or several."
-        raise AscentError(msg)
-    return found, single
-
-
-def _pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
-    if min(height, width) < 1 or (height, width) != (int(height), int(width)):
-        msg = f"size is {size}: give a side in pixels, or (height, width), at least 1."
-        raise AscentError(msg)
-    return int(height), int(width)
-
-
-def _generators(seed: int | Sequence[int], count: int) -> list[torch.Generator]:
-    seeds = [int(seed)] * count if isinstance(seed, (int, np.integer)) else [int(each) for each in seed]
-    if len(seeds) != count:
-        msg = f"{count} pictures need {count} seeds, one each, or a single one; {len(seeds)} were given."
-        raise AscentError(msg)
-    return [torch.Generator().manual_seed(each) for each in seeds]
-
-
-def _normal(generators: Sequence[torch.Generator], size: tuple[int, ...]) -> Tensor:
-    return torch.stack([torch.randn(size, generator=each) for each in generators])
-
-
-def _fitted(start: Start, ascent: Ascent, size: tuple[int, int]) -> Tensor | None:
-    """Start pictures (N, C, H, W) at a size; None for noise."""
-    if start is None:
-        return None
-    shape = (ascent.count, ascent.network.preprocess.channels or 3, *size)
-    if isinstance(start, str) and start == "gray":
-        return torch.full(shape, 0.5, device=ascent.network.device)
-    whole = replace(ascent.network.preprocess, size=None, resize=None)
-    sized = torch.cat([_resized(whole.fit(decode(each)), size) for each in starts_of(start, ascent.count)])
-    return sized.expand(ascent.count, -1, -1, -1).to(ascent.network.device)
-
-
-def starts_of(start: Any, count: int) -> list[Any]:
-    """Start pictures as a list: one, or one each.
-
-    Raises
-    ------
-    ImageError
-        If there is another number of them.
-    """
-    several = isinstance(start, (list, tuple)) or (isinstance(start, (Tensor, np.ndarray)) and start.ndim == 4)
-    found = list(start) if several else [start]
-    if len(found) not in (1, count):
-        msg = f"{count} pictures are climbed and {len(found)} given to start with: give one, or one each."
-        raise ImageError(msg)
-    return found
-
-
-def _resized(pictures: Tensor, size: Sequence[int]) -> Tensor:
-    if tuple(pictures.shape[2:]) == tuple(size):
-        return pictures
-    return functional.interpolate(pictures, tuple(size), mode="bilinear", antialias=True, align_corners=False)

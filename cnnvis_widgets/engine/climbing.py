@@ -6,7 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 
 import numpy as np
 
-from .ascent import Ascent, Start, objectives_of, starts_of
+from .ascent import Ascent
+from .beginnings import Start, objectives_of, starts_of
 from .errors import AscentError
 from .network import Network
 from .objectives import Target

@@ -187,11 +187,11 @@ class Laplacian(Parameterization):
     def written(self, values: Tensor) -> list[Tensor]:
         """What the coarser levels leave over is in the finer ones, so that the sum is exact."""
         found: list[Tensor] = []
-        rest = values
+        coarser: Tensor | None = None
         for size in reversed(self._sizes(tuple(values.shape))):
-            level = rest if size == tuple(values.shape[2:]) else functional.adaptive_avg_pool2d(rest, size)
-            found.insert(0, level)
-            rest = rest - _enlarged(level, values.shape[2:])
+            wanted = values if size == tuple(values.shape[2:]) else functional.adaptive_avg_pool2d(values, size)
+            found.insert(0, wanted if coarser is None else wanted - _enlarged(coarser, size))
+            coarser = wanted
         return found
 
     def values(self, leaves: list[Tensor], shape: tuple[int, int, int, int]) -> Tensor:

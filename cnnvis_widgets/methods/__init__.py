@@ -2,9 +2,13 @@
 
 from .ablation_cam import ablation_cam
 from .activation_maps import activation_maps
+from .activation_maximization import activation_maximization
 from .cam import cam
+from .caricature import caricature
+from .class_maximization import class_maximization
 from .deconvnet import deconvnet
 from .deconvnet_steps import deconvnet_steps
+from .deepdream import deepdream
 from .eigen_cam import eigen_cam
 from .evaluation import (
     average_drop,
@@ -15,6 +19,7 @@ from .evaluation import (
     pointing_game,
     randomization_check,
 )
+from .feature_inversion import feature_inversion
 from .filters import filters
 from .grad_cam import grad_cam
 from .grad_cam_plus_plus import grad_cam_plus_plus
@@ -26,7 +31,9 @@ from .integrated_gradients import integrated_gradients
 from .layer_cam import layer_cam
 from .occlusion import occlusion
 from .occlusion_of_objects import occlusion_of_objects
+from .perceptual_distance import perceptual_distance
 from .rank_methods import rank_methods
+from .regularization_study import regularization_study
 from .rise import rise
 from .saliency import saliency
 from .score_cam import score_cam
@@ -38,12 +45,17 @@ from .xgrad_cam import xgrad_cam
 __all__ = [
     "ablation_cam",
     "activation_maps",
+    "activation_maximization",
     "average_drop",
     "cam",
+    "caricature",
+    "class_maximization",
     "deconvnet",
     "deconvnet_steps",
+    "deepdream",
     "deletion",
     "eigen_cam",
+    "feature_inversion",
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
@@ -58,9 +70,11 @@ __all__ = [
     "max_sensitivity",
     "occlusion",
     "occlusion_of_objects",
+    "perceptual_distance",
     "pointing_game",
     "randomization_check",
     "rank_methods",
+    "regularization_study",
     "rise",
     "saliency",
     "score_cam",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..engine.ascent import Start
+from ..engine.beginnings import Start
 from ..engine.climbing import climbed
 from ..engine.errors import TargetError
 from ..engine.network import Network

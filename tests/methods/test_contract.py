@@ -30,12 +30,50 @@ def _finished(made):
     return made.result() if isinstance(made, cw.Steps) else made
 
 
+def _painted(method, **options):
+    """A method that paints a picture for each one given; pixels and score, since no scale of the network shows in the pixels."""
+    return lambda network, images, layer: np.concatenate(
+        [_pixels_and_scores(method(network, image, layer, **options)) for image in images]
+    )
+
+
+def _climbed(method, asked):
+    """A method that climbs from each picture, all at once."""
+    brief = cw.Recipe(cw.Pixels(), cw.Transforms(), optimizer=cw.Plain(0.05), steps=2)
+    return lambda network, images, layer: _pixels_and_scores(
+        method(network, [asked(layer)] * len(images), recipe=brief, start=images)
+    )
+
+
+def _pixels_and_scores(steps):
+    made = steps.result()
+    return np.concatenate([made.images.reshape(len(made), -1), made.scores[:, None]], 1)
+
+
+def _studied(network, images, layer):
+    """A study whose reference is each picture in turn."""
+    grid, options = {"jitter": (2,)}, {"steps": 2, "seeds": 1, "size": tuple(images.shape[2:])}
+    return np.stack(
+        [
+            cw.regularization_study(network, layer, [2], grid, references={2: image}, **options)
+            .result()
+            .distances[:, 0, 0]
+            for image in images
+        ]
+    )
+
+
 METHODS = {
+    "activation_maximization": _climbed(cw.activation_maximization, lambda layer: cw.channel(layer, 2)),
     "activation_maps": cw.activation_maps,
     "ablation_cam": _read_at(cw.ablation_cam, batch=3),
+    "caricature": _painted(cw.caricature, recipe=cw.Recipe(cw.Fourier(), cw.Transforms(jitter=2), steps=2)),
+    "class_maximization": _climbed(cw.class_maximization, lambda layer: 2),
     "deconvnet": _at_pixels(cw.deconvnet),
     "deconvnet of a unit": lambda network, images, layer: cw.deconvnet(network, images, unit=f"{layer}:2"),
+    "deepdream": _painted(cw.deepdream, steps=2, octaves=2, jitter=3),
     "eigen_cam": _read_at(cw.eigen_cam),
+    "feature_inversion": _painted(cw.feature_inversion, recipe=cw.Recipe(cw.Pixels(), cw.Transforms(), steps=2)),
     "grad_cam_plus_plus": _read_at(cw.grad_cam_plus_plus),
     "guided_backprop": _at_pixels(cw.guided_backprop),
     "guided_grad_cam": _read_at(cw.guided_grad_cam),
@@ -45,6 +83,10 @@ METHODS = {
     "layer_cam": _read_at(cw.layer_cam),
     "occlusion": _at_pixels(cw.occlusion, window=8, stride=6),
     "occlusion, circles on noise": _at_pixels(cw.occlusion, window=(6, 9), stride=8, shape="circle", fill="noise"),
+    "perceptual_distance": lambda network, images, layer: cw.perceptual_distance(
+        images, torch.full_like(images[:1], 0.5), backbone=network
+    ),
+    "regularization_study": _studied,
     "rise": _at_pixels(cw.rise, masks=6, cells=3, batch=4),
     "saliency": _at_pixels(cw.saliency),
     "saliency, signed": _at_pixels(cw.saliency, signed=True),
@@ -68,7 +110,14 @@ METHODS = {
 # These look at the weights alone: no pictures, so no batch.
 WEIGHTS_ONLY = {"filters": lambda network, images, layer: cw.filters(network, _convolution(network))}
 EVERY = METHODS | WEIGHTS_ONLY
-MAY_STOP_AT_THE_LAYER = [METHODS[name] for name in ("activation_maps", "deconvnet of a unit", "eigen_cam")]
+MAY_STOP_AT_THE_LAYER = [
+    METHODS[name]
+    for name in (
+        *("activation_maps", "deconvnet of a unit", "eigen_cam"),
+        *("activation_maximization", "caricature", "deepdream", "feature_inversion"),
+        *("perceptual_distance", "regularization_study"),
+    )
+]
 
 
 def _saliency(network, images):
@@ -145,7 +194,7 @@ def test_hooks_of_the_user_are_called_and_obeyed_and_none_of_ours_stay(picture_m
     model, calls = module_of(case), []
     part = dict(model.named_modules())[case.layer]
     with (
-        part.register_forward_hook(lambda module, args, output: calls.append("after") or output * 2),
+        part.register_forward_hook(lambda module, args, output: calls.append("after") or output * 2 + 0.5),
         part.register_forward_pre_hook(lambda module, args: calls.append("before")),
     ):
         before = fingerprint(model)
