@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .engine.objectives import direction as direction
     from .engine.objectives import neuron as neuron
     from .engine.objectives import pixel_score as pixel_score
+    from .engine.objectives import unit as unit
     from .engine.parameterization import Fourier as Fourier
     from .engine.parameterization import Laplacian as Laplacian
     from .engine.parameterization import MaCo as MaCo
@@ -234,6 +235,7 @@ _HOMES = {
     "spectrum_of": "engine.parameterization",
     "strongest_patches": "engine.strongest",
     "superpixels": "engine.superpixels",
+    "unit": "engine.objectives",
     "unit_occlusion": "methods.unit_occlusion",
     "xgrad_cam": "methods.xgrad_cam",
 }

@@ -35,7 +35,9 @@ def test_the_road_of_attribution_methods(tmp_path, monkeypatch):
     (alike,) = numbers(r"maps for fox and for sailboat: ([\d.]+)", text)
     assert alike > 0.8  # "the two maps are much alike"
     assert all(each < 1e-4 for each in numbers(r"largest difference: ([\d.e-]+)", text))  # "both agree", "they are"
-    whole, off = (numbers(pattern, text)[0] for pattern in (r"sum of the map ([\d.]+)", r"too much or too little: (-?[\d.]+)"))
+    whole, off = (
+        numbers(pattern, text)[0] for pattern in (r"sum of the map ([\d.]+)", r"too much or too little: (-?[\d.]+)")
+    )
     assert abs(off) < 0.02 * abs(whole)
 
 
@@ -62,7 +64,15 @@ def test_which_explanation_to_trust(tmp_path, monkeypatch):
 
 def test_what_the_network_needs_to_see(tmp_path, monkeypatch):
     text = ran("occlusion.ipynb", tmp_path, monkeypatch)
-    for claims in (of_the_map, of_the_fill, of_the_digit, of_sizes, of_units_and_things, of_incremental, of_approximate):
+    for claims in (
+        of_the_map,
+        of_the_fill,
+        of_the_digit,
+        of_sizes,
+        of_units_and_things,
+        of_incremental,
+        of_approximate,
+    ):
         claims(text)
 
 
@@ -141,8 +151,47 @@ def of_approximate(text):
     assert all(after < before for before, after in zip(sampled, whole, strict=True))
 
 
+def test_which_regularization_helps(tmp_path, monkeypatch):
+    text = ran("regularization_study.ipynb", tmp_path, monkeypatch)
+    rows = re.findall(r"best of 240 scenes +([\d.]+) +plain +([\d.]+) +standard +([\d.]+)", text)
+    assert len(rows) == 4
+    for real, plain, standard in rows:
+        assert float(plain) > float(standard) > float(real)  # "what helps us see always costs response"
+    (pixels, features), (noisy_pixels, noisy_features) = re.findall(r"difference of pixels ([\d.]+) .* ([\d.]+)", text)
+    assert float(pixels) > float(noisy_pixels)  # "by pixels the moved picture is the farther one"
+    assert float(features) < float(noisy_features)
+    assert "deep-feature distance (demo)" in text
+    improved = dict(re.findall(r"(?m)^(\w[\w .,°]*?) +([+-][\d.]+)%", text))
+    assert len(improved) == 9
+    assert next(iter(improved)).startswith(("Total variation", "Rotate"))
+    assert list(improved)[-1] == "No regularization"  # at its best value every family is better than none
+    helps, hurts = numbers(r"recipes: (\d+) help", text)[0], numbers(r"help, (\d+) make it worse", text)[0]
+    assert helps > 12
+    assert hurts <= 1  # "one misses by chance"
+
+
+def test_what_a_network_dreams(tmp_path, monkeypatch):
+    text = ran("deepdream.ipynb", tmp_path, monkeypatch)
+    energies = numbers(r"energy ([\d.]+)", text)
+    assert energies == sorted(energies)  # "it climbs"
+    assert energies[-1] > 20 * energies[0]
+    assert numbers(r"a unit sees (\d+) of 451", text)[0] < 100  # "only a part of the photo at a time"
+    once, often = (numbers(rf"{count} octaves? +(\d+)% of the change is coarse", text)[0] for count in ("one", "five"))
+    assert often > 1.5 * once
+    bands = numbers(r"\d levels: (\d+)% of the change", text)
+    assert bands == sorted(bands)  # "few levels give fine pencil strokes, many give shapes"
+    assert min(numbers(r"pulled +([\d.]+) times as strongly", text)) > 1.5
+    assert numbers(r"the guide changes (\d+) of 255", text)[0] > 10
+    assert min(numbers(r"in the end +([\d.]+) times as active", text)) > 1
+    assert numbers(r"(\d+) frames of 451 × 300", text)[0] > 60
+    believed = re.findall(r"photo [\d.]+ (\w+) +dream [\d.]+ (\w+)", text)
+    assert len(believed) == 8
+    assert sum(photo != dream for photo, dream in believed) >= 4  # "often it does not say the same any more"
+
+
 def test_every_notebook_is_run_by_a_test_and_keeps_its_outputs():
     here = {"attribution.ipynb", "husky_or_wolf.ipynb", "occlusion.ipynb", "which_explanation_to_trust.ipynb"}
+    here |= {"deepdream.ipynb", "regularization_study.ipynb"}
     tested = here | IN_THE_BROWSER
     assert set(NOTEBOOKS) == tested
     for name in NOTEBOOKS:

@@ -1,6 +1,6 @@
 // Written by `make traits` from the widget classes: change the Python, not this file.
 
-import type { Activity, Archive, AttributionInfo, AttributionMethod, Brush, CoverAnswer, Empty, HeatmapInfo, LayerInfo, Maps, MethodInfo, Notice, OcclusionInfo, Picture, RankTable, RegionsInfo, SceneInfo, TrustMap, Uncovered, Unit, Walk } from "./wire";
+import type { Activity, AloneInfo, Archive, AttributionInfo, AttributionMethod, Brush, CoverAnswer, DreamFilm, DreamPlan, DreamSays, Empty, FilterCells, FilterUnit, FilterWall, FilterWeights, HeatmapInfo, LabFrame, LabPreset, LabRecipe, LabReference, LabRun, LabStudy, LayerInfo, LiveFrame, Maps, MethodInfo, Notice, OcclusionInfo, Picture, PullCurves, RankTable, RegionsInfo, SceneInfo, TrustMap, Uncovered, Unit, Walk } from "./wire";
 
 export type * from "./wire";
 
@@ -18,6 +18,65 @@ export interface ViewerTraits {
   status: "empty" | "busy" | "ready" | "failed";
   subject: string;
   target: number;
+}
+
+export interface DreamCanvasTraits extends ViewerTraits {
+  alone: Record<string, AloneInfo>;
+  curves: PullCurves | Empty;
+  film: DreamFilm | Empty;
+  guide: number;
+  jitter: number;
+  levels: number;
+  live: LiveFrame | Empty;
+  mix: Record<string, number>;
+  octaves: number;
+  plan: DreamPlan | Empty;
+  rate: number;
+  ratio: number;
+  rows: string[];
+  saving: string;
+  says: DreamSays | Empty;
+  seed: number;
+  shown: number;
+  size: number;
+  speed: number;
+  steps: number;
+  view: "dream" | "split" | "photo";
+  wanted: string[];
+  zoom: number;
+}
+
+export interface FeatureLabTraits extends ViewerTraits {
+  film_a: LabFrame[];
+  film_b: LabFrame[];
+  presets: LabPreset[];
+  ranges: Record<string, [number, number]>;
+  recipe_a: LabRecipe;
+  recipe_b: LabRecipe;
+  reference: LabReference | Empty;
+  run_a: LabRun | Empty;
+  run_b: LabRun | Empty;
+  seed: number;
+  side: "A" | "B";
+  size: number;
+  study: LabStudy | Empty;
+  view: "one" | "both";
+}
+
+export interface FilterGalleryTraits extends ViewerTraits {
+  cells: FilterCells | Empty;
+  mode: "weights" | "synthesized" | "patches";
+  only: string;
+  recipe: Record<string, unknown>;
+  seed: number;
+  size: number;
+  sort: "channel" | "response" | "activation" | "frequency" | "likeness";
+  steps: number;
+  unit: FilterUnit | Empty;
+  viewport: number[];
+  wall: FilterWall | Empty;
+  weights: FilterWeights | Empty;
+  whole: boolean;
 }
 
 export interface GradCAMViewerTraits extends ViewerTraits {

@@ -316,6 +316,254 @@ export interface OcclusionInfo {
   note: string;
 }
 
+/** How a picture is climbed, as the sliders of the laboratory have it. `preset` and `base` are the recipe it began as; weights are multiples of the response. */
+export interface LabRecipe {
+  preset: string;
+  base: Record<string, unknown>;
+  objective: string;
+  painted: string;
+  climber: string;
+  rate: number;
+  steps: number;
+  pad: number;
+  jitter: number;
+  scale: [low: number, high: number];
+  rotate: number;
+  settle: number;
+  octaves: number;
+  ratio: number;
+  l2: number;
+  l1: number;
+  tv: number;
+  blur: number;
+}
+
+export interface LabPreset {
+  key: string;
+  title: string;
+  recipe: LabRecipe;
+}
+
+/**
+ * One ascent as far as it is. At `steps`, int32, there are responses and distances, float32, NaN where not measured; `changes` are
+ * the steps from which on another recipe held. `recipe` is the one of the last step, `note` says why there is little to see.
+ */
+export interface LabRun {
+  unit: string;
+  done: number;
+  total: number;
+  height: number;
+  width: number;
+  picture: DataView;
+  steps: DataView;
+  responses: DataView;
+  distances: DataView;
+  changes: number[];
+  recipe: LabRecipe;
+  note: string;
+  code: string;
+}
+
+/** A picture of the film; no bytes where it is not computed yet. */
+export interface LabFrame {
+  step: number;
+  data: DataView;
+}
+
+/** What the unit answers to most, or a picture given in its place. `response` is NaN-free: null where not known. */
+export interface LabReference {
+  kind: "patch" | "picture";
+  name: string;
+  data: DataView;
+  response: number | null;
+  about: string;
+  distance: string;
+}
+
+/** An octave or a zoom of a dream: its steps from the first to the last, and its size in pixels. */
+export interface DreamSection {
+  kind: "octave" | "zoom";
+  number: number;
+  first: number;
+  last: number;
+  height: number;
+  width: number;
+}
+
+/** What a dream was asked for, by the names of the traits; `pulls` is the mix. */
+export interface DreamAsked {
+  pulls: Record<string, number>;
+  [name: string]: unknown;
+}
+
+/**
+ * Where a dream is: `step` steps of `total` that are planned, by octaves and zooms; `kept` are the steps whose frames Python has.
+ * A dream that starts again from the photo has another number as its `reel`.
+ */
+export interface DreamPlan {
+  reel: number;
+  image: number;
+  height: number;
+  width: number;
+  step: number;
+  total: number;
+  sections: DreamSection[];
+  kept: number[];
+  asked: DreamAsked;
+}
+
+/** The picture after a step, as PNG or JPEG. */
+export interface DreamFrame {
+  step: number;
+  data: DataView;
+}
+
+export interface LiveFrame extends DreamFrame {
+  reel: number;
+}
+
+/** All frames; told when a dream ends or is stopped, as until then each was a `LiveFrame`. */
+export interface DreamFilm {
+  reel: number;
+  image: number;
+  frames: DreamFrame[];
+}
+
+/**
+ * Activity of each unit over the steps: int32 (steps,), float32 (units, steps), NaN where it was not pulled. The photo's own is 1; the
+ * units in `silent` have none in the photo, and their activity stands as it is.
+ */
+export interface PullCurves {
+  reel: number;
+  units: string[];
+  silent: string[];
+  steps: DataView;
+  values: DataView;
+}
+
+/** What one unit alone makes of a picture, as a small JPEG; or why it makes nothing. */
+export interface AloneInfo {
+  data: DataView;
+  why: string;
+}
+
+/** What the network says of the picture after a step: float32 probabilities. */
+export interface DreamSays {
+  reel: number;
+  step: number;
+  scores: DataView;
+}
+
+/**
+ * All units of a layer. `key` stands for everything that decides the pictures. done is int32 (channels,), steps taken; score, peak and
+ * frequency float32 (channels,), NaN or no bytes where not known. `notes` say of a channel why nothing came. `profile` is int8
+ * (channels, answers): the cosine of two rows says how alike two units are, as told by `probe`.
+ */
+export interface FilterWall {
+  layer: string;
+  key: string;
+  channels: number;
+  size: number[];
+  steps: number;
+  /** After which steps a film has a frame. */
+  marks: number[];
+  seed: number;
+  recipe: string;
+  /** How many pictures the data set has, and how many of them have been looked at. */
+  pictures: number;
+  seen: number;
+  done: DataView;
+  score: DataView;
+  notes: Record<string, string>;
+  peak: DataView;
+  frequency: DataView;
+  profile: DataView;
+  probe: string;
+}
+
+/**
+ * The filters of a layer, or `why` there are none and which convolutions are `near`. Of each filter the inputs in `chosen`, int32
+ * (channels, shown), as int8 levels (channels, shown, height, width): 127 is the filter's `bound`, float32 (channels,).
+ */
+export interface FilterWeights {
+  layer: string;
+  why: string;
+  near: string[];
+  rgb: boolean;
+  inputs: number;
+  shown: number;
+  height: number;
+  width: number;
+  dead: number[];
+  chosen: DataView;
+  bound: DataView;
+  data: DataView;
+}
+
+/** Pictures of cells as JPEG files, after so many steps; sheets of three by three patches of those in `patched`. */
+export interface FilterCells {
+  layer: string;
+  key: string;
+  channels: number[];
+  done: number[];
+  data: DataView[];
+  patched: number[];
+  patches: DataView[];
+}
+
+/** Pictures that were asked for of one unit, as far as they are. */
+export interface FilterStudy {
+  done: number;
+  steps: number;
+  size: number[];
+  data: DataView[];
+  /** The unit at the other end of a way. */
+  other?: number;
+}
+
+/** All about one unit: the film of its ascent, the score at each step (float32), and what was asked for besides. */
+export interface FilterUnit {
+  layer: string;
+  key: string;
+  channel: number;
+  done: number;
+  note: string;
+  film: { steps: number[]; data: DataView[] };
+  history: DataView;
+  sharp: FilterStudy | Empty;
+  variants: FilterStudy | Empty;
+  between: FilterStudy | Empty;
+  patches: { value: number; name: string; box: number[] }[];
+  sheet: DataView;
+}
+
+/** A recipe of a study with its pictures, a number and a picture a channel; null where there is none. Improvements are in %. */
+export interface LabStudyRow {
+  title: string;
+  recipe: LabRecipe;
+  distances: (number | null)[];
+  improvements: (number | null)[];
+  responses: (number | null)[];
+  mean: number | null;
+  low: number | null;
+  high: number | null;
+  /** Whether its pictures excite most channels less than real ones do. */
+  faint: boolean;
+  pictures: DataView[];
+}
+
+/** Recipes compared by how close their pictures come to real ones; the first has no regularization. */
+export interface LabStudy {
+  layer: string;
+  channels: number[];
+  measure: string;
+  seeds: number;
+  done: number;
+  total: number;
+  references: DataView[];
+  rows: LabStudyRow[];
+}
+
 /** A dict while there is nothing to tell. */
 export type Empty = Record<string, never>;
 

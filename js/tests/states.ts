@@ -1,7 +1,7 @@
 /** Small states of the widgets, and a way to run one. */
 
 import { PlainModel } from "../src/kit/plain_model";
-import type { AttributionInfo, AttributionMethod, CoverAnswer, HeatmapInfo, LayerInfo, Maps as MapsReply, OcclusionInfo, Picture, StageInfo, Walk } from "../src/traits";
+import type { AttributionInfo, AttributionMethod, CoverAnswer, DreamPlan, FilterUnit, FilterWall, HeatmapInfo, LayerInfo, Maps as MapsReply, OcclusionInfo, Picture, StageInfo, Walk } from "../src/traits";
 
 export const floats = (...values: number[]) => new DataView(Float32Array.from(values).buffer);
 export const ints = (...values: number[]) => new DataView(Int32Array.from(values).buffer);
@@ -111,6 +111,45 @@ export function coverAnswer(row: number, column: number, probabilities: number[]
 export const coverState = (more: object = {}) => ({
   ...COMMON, target: 1, window: 4, stride: 2, fill: "gray", shape: "square", compare: -1, compare_fill: "", measure: "probability", exact: true, opacity: 0.8, mode: "cover", place: [], held: false,
   brush: {}, answer: {}, uncovered: { image: 0, logits: floats(-2.3, -0.36, -1.6) }, maps: [sweep()], ...more,
+});
+
+/** Two octaves of three steps each on the first picture, all six done. */
+export function dreamPlan(more: Partial<DreamPlan> = {}): DreamPlan {
+  const section = (number: number, side: number) => ({ kind: "octave" as const, number, first: 3 * number - 2, last: 3 * number, height: side, width: side });
+  return {
+    reel: 1, image: 0, height: 8, width: 8, step: 6, total: 6, kept: [0, 1, 2, 3, 4, 5, 6], sections: [section(1, 6), section(2, 8)],
+    asked: { pulls: { conv1: 1, "conv2:1": 0.5 }, octaves: 2, ratio: 1.4, steps: 3, rate: 0.01, levels: 2, jitter: 8, zoom: 1.1, size: 0, seed: 3, guide: -1 }, ...more,
+  };
+}
+
+export const dreamFrame = (step: number) => ({ step, data: bytes(0xff, 0xd8, step) });
+
+export const dreamState = (more: object = {}) => ({
+  ...COMMON, mix: { conv1: 1, "conv2:1": 0.5 }, rows: ["conv1", "conv2"], octaves: 2, ratio: 1.4, steps: 3, rate: 0.01, levels: 2, jitter: 8, zoom: 1.1, size: 0, seed: 3, guide: -1, speed: 12, view: "dream", shown: -1,
+  plan: dreamPlan(), live: {}, film: { reel: 1, image: 0, frames: [0, 1, 2, 3, 4, 5, 6].map(dreamFrame) }, alone: { "0|conv1": { data: bytes(0xff, 0xd8, 9), why: "" } }, wanted: [], saving: "",
+  curves: { reel: 1, units: ["conv1", "conv2:1"], silent: ["conv2:1"], steps: ints(1, 2, 3, 4, 5, 6), values: floats(1, 1.5, 2, 2.5, 3, 4, NaN, 0, 0.1, 0.2, 0.3, 0.4) },
+  says: { reel: 1, step: 6, scores: floats(0.05, 0.05, 0.9) }, ...more,
+});
+
+/** A wall of six units on conv1, the first four finished after 12 steps, the fifth half way; unit 3 is silent. */
+export function filterWall(more: Partial<FilterWall> = {}): FilterWall {
+  return {
+    layer: "conv1", key: "k1", channels: 6, size: [96, 96], steps: 12, marks: [0, 3, 12], seed: 0, recipe: "Recipe()", pictures: 4, seen: 4, done: ints(12, 12, 12, 12, 6, 0),
+    score: floats(1, 3, 2, 0, 0.5, NaN), notes: { 3: "The unit stayed silent." }, peak: floats(6, 5, 4, 0, 2, 1), frequency: floats(0.5, 1, 0.25, 0, 0.75, 0.5),
+    profile: new DataView(Int8Array.from([127, 0, 127, 10, -127, 0, 0, 0, 0, 127, 100, 60]).buffer), probe: "2 pictures of noise", ...more,
+  };
+}
+
+export const filterUnit = (channel: number, more: Partial<FilterUnit> = {}): FilterUnit => ({
+  layer: "conv1", key: "k1", channel, done: 12, note: "", film: { steps: [0, 3, 12], data: [bytes(1), bytes(2), bytes(3)] }, history: floats(0.1, 0.5, 1, 2), sharp: {}, variants: {}, between: {},
+  patches: [{ value: 6, name: "cat.jpg", box: [0, 0, 4, 4] }], sheet: bytes(9), ...more,
+});
+
+export const galleryState = (more: object = {}) => ({
+  ...COMMON, layers: [layer("conv1", { channels: 6 }), layer("conv2", { channels: 4 })], pictures: [], image: -1, mode: "synthesized", sort: "channel", only: "", recipe: {}, steps: 12, size: 0, seed: 0, whole: false,
+  viewport: [], wall: filterWall(), cells: { layer: "conv1", key: "k1", channels: [0, 1], done: [12, 12], data: [bytes(0xff, 1), bytes(0xff, 2)], patched: [], patches: [] }, unit: {},
+  weights: { layer: "conv1", why: "", near: [], rgb: true, inputs: 3, shown: 3, height: 1, width: 1, dead: [5], chosen: ints(...Array(18).fill(0)), bound: floats(1, 1, 1, 1, 1, 0), data: new DataView(new Int8Array(18).fill(127).buffer) },
+  ...more,
 });
 
 interface Widget {

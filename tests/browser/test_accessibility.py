@@ -17,6 +17,10 @@ network = cw.demo()
 images = [scene.image for scene in cw.scenes(3, seed=7)]
 """
 WIDGETS = {
+    "DreamCanvas": "viewer = cw.DreamCanvas(network, images, {'residual1': 1.0, 'residual2:5': 0.5}, view='split')\nviewer",
+    "FeatureLab": "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=images, recipe_a={'steps': 20},"
+    " recipe_b={'steps': 20})\nviewer",
+    "FilterGallery": "viewer = cw.FilterGallery(network, 'residual2', images, steps=6, cache=False)\nviewer",
     "LayerExplorer": "viewer = cw.LayerExplorer(network, images)\nviewer",
     "GradCAMViewer": "viewer = cw.GradCAMViewer(network, images, classes=['car', 'fish'])\nviewer",
     "OcclusionSlider": "viewer = cw.OcclusionSlider(network, images, stride=16, compare_fill='blur')\nviewer",

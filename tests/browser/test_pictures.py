@@ -20,6 +20,12 @@ shown = {"butterfly", "fox", "sailboat", "ladybug", "house", "fish"}
 images = [scene.image for scene in cw.scenes(60, seed=31) if scene.name in shown][:8]
 """
 WIDGETS = {
+    "dream_canvas": (
+        "from skimage.data import chelsea, coffee, rocket\n"
+        "mix = {'separable2': 0.2, 'separable2:13': 1.0, 'separable2:24': 1.0, 'separable2:19': 0.6}\n"
+        "viewer = cw.DreamCanvas(network, [chelsea(), coffee(), rocket()], mix, octaves=5, rate=0.012)\n"
+        "viewer.wait()\nviewer"
+    ),
     "layer_explorer": "cw.LayerExplorer(network, images, layer='residual2')",
     "grad_cam_viewer": "viewer = cw.GradCAMViewer(network, images, classes=['fox', 'cat'])\nviewer.image = 4\nviewer",
     "saliency_viewer": "viewer = cw.SaliencyViewer(network, images)\nviewer.image = 4\nviewer.wait()\nviewer",
@@ -30,6 +36,10 @@ WIDGETS = {
     "trust_board": (
         "methods = [cw.grad_cam, cw.layer_cam, cw.saliency, cw.integrated_gradients, cw.guided_backprop, cw.deconvnet]\n"
         "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
+    ),
+    "feature_lab": (
+        "pictures = [scene.image for scene in cw.scenes(400, seed=31)]\n"
+        "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=pictures, size=128)\nviewer.wait(200)\nviewer"
     ),
 }
 SCALES = {"saliency_viewer": 1.5}  # fine noise takes many bytes

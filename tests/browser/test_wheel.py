@@ -16,9 +16,12 @@ import cnnvis_widgets as cw
 torch.manual_seed(0)
 from torch import nn
 model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-widget = cw.{name}(cw.Network(model), torch.rand(1, 3, 32, 32))
+widget = cw.{name}(cw.Network(model), {given})
 widget
 """
+
+#: What a widget is opened with, where that is not a picture.
+GIVEN = {"FeatureLab": '"0", 0, recipe_a={"steps": 20}, recipe_b={"steps": 20}'}
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +34,10 @@ def server_of_the_wheel(installed):
 def test_a_widget_opens_from_the_wheel_without_node(name, server_of_the_wheel, browser, installed):
     lab = Lab(server_of_the_wheel, browser)
     try:
-        notebook = lab.run([OPEN.format(name=name)])
+        notebook = lab.run([OPEN.format(name=name, given=GIVEN.get(name, "torch.rand(1, 3, 32, 32)"))])
         assert notebook.evaluate_python("cw.__file__").startswith(str(installed))
         assert notebook.evaluate_python("widget.status") == "ready"
-        notebook.output(0).locator("canvas:visible").first.wait_for()
+        notebook.output(0).locator("canvas:visible, .dc-picture img:visible, .fl-pic img:visible").first.wait_for()
         assert (notebook.errors, notebook.left) == ([], [])
     finally:
         lab.close()

@@ -88,6 +88,17 @@ def test_how_often_and_how_much_a_channel_is_active_is_counted_over_all_pictures
     np.testing.assert_array_equal(found.silent, (maps.amax((0, 2, 3)) == 0).numpy())
 
 
+def test_a_picture_in_which_a_channel_is_zero_everywhere_does_not_count_as_active():
+    network = cw.Network(
+        nn.Sequential(nn.Identity(), nn.ReLU()), cw.Preprocess(3, (4, 4), mean=(0.5,) * 3, std=(1.0,) * 3)
+    )
+    dark, bright = np.zeros((4, 4, 3), np.float32), np.ones((4, 4, 3), np.float32)
+    red = bright * [1, 0, 0.5]  # blue comes to exactly 0
+    found = strongest_patches(network, "1", [dark, bright, red.astype(np.float32), dark], count=2).result()
+    assert found.frequency.tolist() == [0.5, 0.25, 0.25]
+    assert strongest_patches(network, "1", [dark], count=1).result().silent.all()
+
+
 def test_no_picture_stands_twice_in_a_row_and_each_is_named(found):
     for row in found.pictures:
         assert len(set(row.tolist())) == len(row)

@@ -73,6 +73,23 @@ def test_the_references_are_the_strongest_patches_that_are_whole(network, study)
             assert np.abs(kept - wanted).mean() < 1
 
 
+def test_patches_that_are_cut_off_come_last_however_strong(network):
+    from cnnvis_widgets.methods.regularization_study import _whole
+
+    found = strongest_patches(network, "separable1", SCENES, count=8).result()
+    cut_off_first = 0
+    for channel in range(64):
+        patches = [found.patch(channel, rank) for rank in range(8)]
+        full = [patch for patch in patches if patch.shape == (33, 33, 3)]
+        if not full:
+            continue
+        cut = [patch for patch in patches if patch.shape != (33, 33, 3)]
+        cut_off_first += patches[0].shape != (33, 33, 3)
+        for kept, wanted in zip(_whole(found, channel, 3), [*full, *cut], strict=False):
+            np.testing.assert_array_equal(kept, wanted)
+    assert cut_off_first > 3
+
+
 def test_the_curve_begins_with_the_noise_and_ends_at_the_distance(network, study):
     assert study.points[0] == 0
     assert study.points[-1] == 12

@@ -23,7 +23,9 @@ from cnnvis_widgets.widgets._base import Viewer
 
 from .conftest import Slow, small_model
 
-EVERY = [getattr(widgets, name) for name in widgets.__all__]
+#: These take no pictures to look at; tests of their own ask the same of them.
+WITHOUT_PICTURES = ("FeatureLab", "FilterGallery")
+EVERY = [getattr(widgets, name) for name in widgets.__all__ if name not in WITHOUT_PICTURES]
 #: These know their maps by another name than `heatmaps`.
 WITH_MAPS = (cw.LayerExplorer, cw.OcclusionSlider)
 every_widget = pytest.mark.parametrize("widget", EVERY, ids=lambda widget: widget.__name__)
@@ -104,6 +106,8 @@ def test_a_model_that_raises_anything_does_not_kill_the_widget(
     viewer.image = -1
     viewer._release()
     viewer.image = 0
+    if isinstance(viewer, cw.DreamCanvas):
+        viewer.dream()  # its film is kept when it is released
     viewer.layer = "0"
     assert done(viewer).status == "failed"
     assert "ZeroDivisionError" in viewer.notice["text"]
@@ -114,7 +118,8 @@ def test_a_model_that_raises_anything_does_not_kill_the_widget(
 
 @every_widget
 def test_several_pictures_are_shown_in_order(widget: Any, network: cw.Network, photo: np.ndarray) -> None:
-    viewer = done(widget(network, [photo, 1 - photo]))
+    own_size = {"size": 16} if widget is cw.DreamCanvas else {}
+    viewer = done(widget(network, [photo, 1 - photo], **own_size))
     assert [picture["name"] for picture in viewer.pictures] == ["picture 1", "picture 2"]
     shown = np.asarray(Image.open(io.BytesIO(viewer.pictures[1]["data"])))
     assert np.abs(shown / 255 - (1 - photo)).max() < 0.5 / 255 + 1e-6
@@ -140,7 +145,7 @@ def test_dragging_through_a_hundred_values_computes_the_last_not_all(widget: Any
     viewer.layer = names[-1]
     done(viewer)
     assert slow.calls <= 6
-    if isinstance(viewer, cw.OcclusionSlider):  # looks at no layer
+    if isinstance(viewer, (cw.DreamCanvas, cw.OcclusionSlider)):  # look at no single layer
         return
     shown = viewer.maps if isinstance(viewer, cw.LayerExplorer) else viewer.heatmaps[-1]
     assert shown["layer"] == names[-1]
@@ -149,10 +154,14 @@ def test_dragging_through_a_hundred_values_computes_the_last_not_all(widget: Any
 @every_widget
 def test_cancel_is_taken_at_once_and_what_was_shown_stays(widget: Any, photo: np.ndarray) -> None:
     model = small_model(slow=0.5)
-    viewer = done(widget(cw.Network(model, cw.Preprocess(size=(16, 16)), name="slow"), photo, layer="1"))
-    before = viewer.get_state(["maps" if isinstance(viewer, WITH_MAPS) else "heatmaps"])
+    short = {"octaves": 1, "steps": 1, "size": 16} if widget is cw.DreamCanvas else {}
+    viewer = done(widget(cw.Network(model, cw.Preprocess(size=(16, 16)), name="slow"), photo, layer="1", **short))
+    shown = "film" if widget is cw.DreamCanvas else "maps" if isinstance(viewer, WITH_MAPS) else "heatmaps"
+    before = viewer.get_state([shown])
     if isinstance(viewer, cw.OcclusionSlider):
         viewer._release()  # for another layer alone it asks nothing
+    if isinstance(viewer, cw.DreamCanvas):
+        viewer.dream_on()  # nor does this one
     viewer.layer = "4"
     time.sleep(0.1)
     assert viewer.status == "busy"
@@ -251,6 +260,8 @@ def test_an_exported_page_asks_nobody_and_holds_hostile_names_as_text(
     state = json.loads(text.split('id="cnn-state">', maxsplit=1)[1].split("</script>", maxsplit=1)[0])
     assert state["labels"][2] == "<img src=x onerror=alert(1)>"
     spatial = [layer.name for layer in network.layers if layer.spatial and not layer.container]
+    if isinstance(viewer, cw.DreamCanvas):
+        spatial = list(viewer.mix)
     for name in ["gray"] if isinstance(viewer, cw.OcclusionSlider) else spatial:
         assert any(key.startswith(f"0|{name}") for key in state["archive"]["entries"])
 

@@ -46,6 +46,8 @@ export interface FrameOptions {
   draw: () => void;
   /** Sentence for the task bar of a page without Python. */
   archived: string;
+  /** What can be done when nothing runs: stands in the task bar. */
+  actions?: () => Action[];
 }
 
 export function frame(options: FrameOptions): Frame {
@@ -77,7 +79,7 @@ export function frame(options: FrameOptions): Frame {
     subject.textContent = model.get("subject");
     setAttribute(root, "aria-label", `${title}, ${model.get("subject")}`);
     files.disable(kernel.state() !== "live");
-    task.show(sentence(model, kernel, options.archived), actions(state(), kernel), state() === "busy" ? model.get("progress") : null);
+    task.show(sentence(model, kernel, options.archived), actions(state(), kernel) ?? options.actions?.() ?? [], state() === "busy" ? model.get("progress") : null);
   };
 
   el.append(root);
@@ -104,11 +106,11 @@ function sentence(model: Model<ViewerTraits>, kernel: Kernel, archived: string):
   return model.get("message");
 }
 
-function actions(state: State, kernel: Kernel): Action[] {
+function actions(state: State, kernel: Kernel): Action[] | null {
   if (state === "busy") return [{ label: "Cancel", press: kernel.cancel }];
   if (state === "failed") return [{ label: "Try again", press: kernel.run }];
   if (kernel.state() === "silent") return [{ label: "Reconnect", press: kernel.run }];
-  return [];
+  return kernel.state() === "live" ? null : [];
 }
 
 function exportMenu(model: Model<any>, kernel: Kernel, signal: AbortSignal) {

@@ -13,6 +13,10 @@ export interface TileGridOptions {
   /** Below the tile: its number, and a word if there is one to say. */
   caption: (item: number) => [number: string, word: string];
   spoken: (item: number) => string;
+  /** More of a tile: marks beside its face. Called whenever it is drawn. */
+  dress?: (tile: HTMLElement, item: number) => void;
+  /** Word of the items in view, once a scroll or a change has come to rest. */
+  seen?: (items: number[]) => void;
 }
 
 export interface TileGridView {
@@ -26,11 +30,14 @@ export interface TileGrid {
   element: HTMLElement;
   show(view: TileGridView): void;
   choose(item: number, moveFocus: boolean): void;
+  /** Draw the tiles in view again where they stand; all of them, or those of some items. */
+  refresh(items?: Set<number>): void;
 }
 
 const GAP = 8;
 const CAPTION = 20;
 const SPARE = 1;
+const REST = 120;
 
 export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGrid {
   const room = h("div", { class: "cnn-tiles-room", role: "presentation" });
@@ -39,6 +46,7 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
   let view: TileGridView = { items: [], chosen: -1, width: 54, height: 54 };
   let columns = 1;
   let size = { width: 0, height: 0 };
+  let resting: ReturnType<typeof setTimeout> | undefined;
 
   const pitch = () => view.height + CAPTION;
   const at = (item: number) => view.items.indexOf(item);
@@ -82,6 +90,16 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
       dressRow(rows.get(row)!, row);
     }
     free.forEach(take);
+    tellSeen();
+  };
+  const tellSeen = () => {
+    clearTimeout(resting);
+    if (options.seen) resting = setTimeout(() => signal.aborted || options.seen!(inView()), REST);
+  };
+  const inView = (): number[] => {
+    const from = Math.max(0, Math.floor((element.scrollTop + CAPTION) / pitch()));
+    const to = Math.ceil((element.scrollTop + (size.height || 400)) / pitch());
+    return view.items.slice(from * columns, to * columns);
   };
   const take = (row: number | undefined) => {
     const line = row === undefined ? undefined : rows.get(row);
@@ -105,7 +123,7 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
   };
   const bare = () => h("div", { class: "cnn-tile", role: "gridcell" }, h("canvas", { "aria-hidden": "true" }), h("small", null, h("span"), h("span")));
   const dress = (tile: HTMLElement, item: number, column: number) => {
-    const [canvas, caption] = tile.children;
+    const [canvas, caption] = [tile.firstElementChild!, tile.querySelector("small")!];
     const [name, word] = options.caption(item);
     tile.dataset.item = String(item);
     setAttribute(tile, "aria-colindex", column + 1);
@@ -113,6 +131,7 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
     setText(caption.children[0], name);
     setText(caption.children[1], word);
     options.paint(canvas as HTMLCanvasElement, item);
+    options.dress?.(tile, item);
     markTile(tile);
   };
   const markTile = (tile: HTMLElement) => {
@@ -137,6 +156,12 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
     bringIntoView(true);
     fillView(true);
     if (had) tileOf(view.items[stop()])?.focus({ preventScroll: true });
+  };
+  const refresh = (items?: Set<number>) => {
+    for (const tile of room.querySelectorAll<HTMLElement>(".cnn-tile")) {
+      const item = Number(tile.dataset.item);
+      if (!items || items.has(item)) dress(tile, item, Number(tile.getAttribute("aria-colindex")) - 1);
+    }
   };
 
   const itemOf = (event: Event) => {
@@ -166,5 +191,5 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
   element.addEventListener("pointerleave", () => options.hover(null));
   element.addEventListener("scroll", () => fillView(), { passive: true });
   onResize(element, () => { measure(); show(view); }, signal);
-  return { element, show, choose };
+  return { element, show, choose, refresh };
 }

@@ -1,0 +1,60 @@
+/** Pictures of an ascent in their order: one tab stop, arrows move. What is not computed yet is an empty well in its place. */
+
+import type { LabFrame } from "../traits";
+import { claim } from "./controls";
+import { fill, h, holdsFocus, setAttribute, setText } from "./dom";
+import { labPicture, type LabPicture } from "./lab_picture";
+
+export interface FilmStrip {
+  element: HTMLElement;
+  show(frames: LabFrame[], chosen: number): void;
+}
+
+interface Well {
+  element: HTMLElement;
+  picture: LabPicture;
+  step: HTMLElement;
+}
+
+export const isThere = (frame: LabFrame | undefined) => Boolean(frame && frame.data.byteLength);
+
+export function filmStrip(choose: (index: number) => void, signal: AbortSignal): FilmStrip {
+  const element = h("div", { class: "fl-film", role: "radiogroup", "aria-label": "Film of the ascent" });
+  let wells: Well[] = [];
+  let at = 0;
+  const well = (k: number): Well => {
+    const [picture, step] = [labPicture(signal), h("small", { "aria-hidden": "true" })];
+    setAttribute(picture.element, "role", null);
+    return { element: h("button", { type: "button", role: "radio", onclick: () => { if (!isOff(k)) choose(k); } }, picture.element, step), picture, step };
+  };
+  const isOff = (k: number) => wells[k]?.element.getAttribute("aria-disabled") === "true";
+
+  const show = (frames: LabFrame[], chosen: number) => {
+    const had = holdsFocus(element);
+    if (wells.length !== frames.length) {
+      wells = frames.map((_, k) => well(k));
+      fill(element, ...wells.map((each) => each.element));
+    }
+    at = chosen;
+    frames.forEach((frame, k) => {
+      const each = wells[k];
+      setText(each.step, String(frame.step));
+      each.picture.show(isThere(frame) ? frame.data : null, "");
+      setAttribute(each.picture.element, "aria-label", null);
+      setAttribute(each.element, "aria-label", `Step ${frame.step}${isThere(frame) ? "" : ", not computed yet"}`);
+      setAttribute(each.element, "aria-disabled", isThere(frame) ? null : "true");
+      setAttribute(each.element, "aria-checked", k === chosen);
+      each.element.tabIndex = k === chosen ? 0 : -1;
+    });
+    if (had) wells[at]?.element.focus({ preventScroll: true });
+  };
+  element.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -1e6, End: 1e6 }[event.key];
+    if (!by) return;
+    claim(event);
+    choose(at + by);
+    wells[at]?.element.focus({ preventScroll: true });
+  });
+  return { element, show };
+}

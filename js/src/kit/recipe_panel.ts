@@ -1,0 +1,47 @@
+/** The recipe of one side: what is climbed, how it is painted, moved and penalized. */
+
+import type { LabPreset, LabRecipe } from "../traits";
+import { button, disable, select } from "./controls";
+import { h, setText } from "./dom";
+import { knobSlider } from "./lab_knob";
+import { changed, CLIMB, CLIMBERS, OBJECTIVES, OCTAVES, PAINTED, PENALTIES, RATES, titleOf, TRANSFORMS, type Knob } from "./lab_recipe";
+
+export interface RecipePanel {
+  element: HTMLElement;
+  show(view: { side: string; recipe: LabRecipe; presets: LabPreset[]; ranges: Record<string, [number, number]>; off: boolean }): void;
+}
+
+export function recipePanel(change: (recipe: LabRecipe) => void): RecipePanel {
+  let recipe: LabRecipe;
+  let presets: LabPreset[] = [];
+  const title = h("h3", { class: "cnn-title" });
+  const began = select("Preset", [], "", (key) => { const found = presets.find((each) => each.key === key); if (found) change(found.recipe); });
+  const pick = (label: string, name: "objective" | "painted" | "climber", options: [string, string][]) => {
+    const part = select(label, options, options[0][0], (value) => change({ ...recipe, [name]: value, ...(name === "climber" ? { rate: RATES[value] } : {}) }));
+    return { element: h("div", { class: "fl-pick" }, h("span", { "aria-hidden": "true" }, label), part.element), show: (off: boolean) => { part.show(recipe[name]); part.element.disabled = off; } };
+  };
+  const picks = [pick("Objective", "objective", OBJECTIVES), pick("Painted as", "painted", PAINTED)];
+  const climber = pick("Climbed by", "climber", CLIMBERS);
+  const slider = (knob: Knob) => knobSlider(knob, (value) => change(changed(recipe, knob.name, value)));
+  const groups = [TRANSFORMS, OCTAVES, PENALTIES, CLIMB].map((knobs) => knobs.map(slider));
+  const group = (name: string, about: string, k: number, ...before: HTMLElement[]) =>
+    h("div", { class: "fl-group", role: "group", "aria-label": name }, h("div", { class: "fl-group-head" }, h("b", null, name), h("span", { class: "cnn-small cnn-clip" }, about)), ...before, ...groups[k].map((each) => each.element));
+  const back = button("Back to the preset", () => { const { preset } = titleOf(recipe, presets); if (preset) change(preset.recipe); }, { kind: "plain" });
+  const key = h("p", { class: "cnn-small fl-key" }, h("i", { class: "fl-bracket", "aria-hidden": "true" }), "usual range", h("span", { class: "cnn-grow" }), back);
+  const element = h("section", { class: "fl-recipe", "aria-label": "Recipe" },
+    h("header", { class: "fl-head" }, title, h("span", { class: "cnn-grow" }), began.element),
+    ...picks.map((each) => each.element),
+    group("Transforms", "drawn anew each step", 0), group("Octaves", "from coarse to fine", 1), group("Penalties", "weight × response", 2), group("Ascent", "", 3, climber.element), key);
+
+  const show: RecipePanel["show"] = (view) => {
+    [recipe, presets] = [view.recipe, view.presets];
+    setText(title, `Recipe ${view.side}`);
+    const { own, preset } = titleOf(recipe, presets);
+    began.show(recipe.preset, [...(preset ? [] : [[recipe.preset, "Own recipe"] as [string, string]]), ...presets.map((each) => [each.key, each.title] as [string, string])]);
+    disable(back, view.off || !own || !preset);
+    began.element.disabled = view.off;
+    [...picks, climber].forEach((each) => each.show(view.off));
+    groups.flat().forEach((each) => each.show(recipe, view.ranges, view.off));
+  };
+  return { element, show };
+}
