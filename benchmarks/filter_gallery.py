@@ -24,8 +24,8 @@ import torch, cnnvis_widgets as cw
 network = cw.demo()
 network.layers  # read once
 torch.manual_seed(0)
-wide = torch.nn.Sequential(torch.nn.Conv2d(3, 2000, 5, padding=2), torch.nn.ReLU())
-many = cw.Network(wide, cw.Preprocess(size=(64, 64)))
+wide = torch.nn.Sequential(torch.nn.Conv2d(3, 2000, 8, stride=8), torch.nn.ReLU())
+many = cw.Network(wide, cw.Preprocess(size=(96, 96)))
 warm = cw.FilterGallery(network, "stem", steps=1, seed=99)
 warm.wait()
 """

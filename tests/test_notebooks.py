@@ -151,6 +151,27 @@ def of_approximate(text):
     assert all(after < before for before, after in zip(sampled, whole, strict=True))
 
 
+def test_what_filters_look_for(tmp_path, monkeypatch):
+    text = ran("filters_and_features.ipynb", tmp_path, monkeypatch)
+    responses = numbers(r"step +\d+ +response +([\d.]+)", text)
+    assert responses == sorted(responses)
+    assert responses[-1] > 5
+    rows = re.findall(r"strongest scene +([\d.]+) +painted +([\d.]+)", text)
+    assert len(rows) == 4
+    for scene, painted in rows:
+        assert float(painted) > 2 * float(scene)  # "far above every scene"
+    recipes = dict(re.findall(r"(?m)^(plain|total variation|transforms|Fourier|standard) +score of apple +([\d.]+)", text))
+    assert float(recipes["plain"]) == max(map(float, recipes.values()))  # "the plain ascent gets a very high score"
+    rough = dict(re.findall(r"(?m)^(plain|total variation|standard) .*roughness ([\d.]+)$", text))
+    assert float(rough["plain"]) > 1.5 * float(rough["standard"])
+    assert float(rough["plain"]) > float(rough["total variation"])
+    assert "Recipe(parameterization=Fourier(decay=1.2), regularizers=(TotalVariation(weight=0.2),)" in text
+    assert numbers(r"of its own class: at least ([\d.]+)", text)[0] > 0.9
+    assert numbers(r"moved and turned: at least ([\d.]+)", text)[0] > 0.9
+    errors = numbers(r"channels of \(\d+, \d+\) +error ([\d.]+)", text)
+    assert errors == sorted(errors)  # the deeper, the less is left
+
+
 def test_which_regularization_helps(tmp_path, monkeypatch):
     text = ran("regularization_study.ipynb", tmp_path, monkeypatch)
     rows = re.findall(r"best of 240 scenes +([\d.]+) +plain +([\d.]+) +standard +([\d.]+)", text)
@@ -191,7 +212,7 @@ def test_what_a_network_dreams(tmp_path, monkeypatch):
 
 def test_every_notebook_is_run_by_a_test_and_keeps_its_outputs():
     here = {"attribution.ipynb", "husky_or_wolf.ipynb", "occlusion.ipynb", "which_explanation_to_trust.ipynb"}
-    here |= {"deepdream.ipynb", "regularization_study.ipynb"}
+    here |= {"deepdream.ipynb", "filters_and_features.ipynb", "regularization_study.ipynb"}
     tested = here | IN_THE_BROWSER
     assert set(NOTEBOOKS) == tested
     for name in NOTEBOOKS:

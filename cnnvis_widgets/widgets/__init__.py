@@ -9,4 +9,13 @@ from .occlusion_slider import OcclusionSlider
 from .saliency_viewer import SaliencyViewer
 from .trust_board import TrustBoard
 
-__all__ = ["DreamCanvas", "FeatureLab", "FilterGallery", "GradCAMViewer", "LayerExplorer", "OcclusionSlider", "SaliencyViewer", "TrustBoard"]
+__all__ = [
+    "DreamCanvas",
+    "FeatureLab",
+    "FilterGallery",
+    "GradCAMViewer",
+    "LayerExplorer",
+    "OcclusionSlider",
+    "SaliencyViewer",
+    "TrustBoard",
+]

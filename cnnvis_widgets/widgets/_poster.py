@@ -23,6 +23,7 @@ MARK = "cnnvis_widgets poster"
 _INK, _QUIET, _RULE = (31, 31, 31), (92, 92, 92), (222, 222, 222)
 _TRACK, _MARK = (236, 236, 236), (150, 150, 150)
 _MARGIN, _LINE = 16, 20
+_LIGHT = 600_000  # bytes; a notebook with a few posters above that is heavy to load and to look at on the web
 _SCALE = 2  # drawn at twice the size, for sharp screens
 
 
@@ -205,9 +206,27 @@ def publish(png: bytes, name: str, *, again: bool = False) -> bool:
         return False
     with Image.open(io.BytesIO(png)) as image:
         shown = {"width": image.width // _SCALE, "height": image.height // _SCALE}
-    data = {"image/png": png, "text/plain": "a picture of the widget below"}
+    data = {"image/png": lighter(png), "text/plain": "a picture of the widget below"}
     shell.display_pub.publish(data, {"image/png": shown}, transient={"display_id": name}, update=again)
     return True
+
+
+def lighter(png: bytes) -> bytes:
+    """A poster as it is kept in a notebook: a large one with 256 colors, dithered, which takes a third."""
+    if len(png) <= _LIGHT:
+        return png
+    with Image.open(io.BytesIO(png)) as image:
+        few = image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
+    return _marked(few)
+
+
+def _marked(image: Image.Image) -> bytes:
+    """A PNG that the front-end knows as a poster."""
+    out = io.BytesIO()
+    marked = PngInfo()
+    marked.add_text("Software", MARK)
+    image.save(out, "PNG", compress_level=4, pnginfo=marked)
+    return out.getvalue()
 
 
 def _fitted(image: Tensor, height: int) -> np.ndarray:
@@ -262,11 +281,7 @@ class _Sheet:
 
     def png(self, caption: str) -> bytes:
         self.text(caption, 0, self.height + 10 * _SCALE)
-        out = io.BytesIO()
-        marked = PngInfo()
-        marked.add_text("Software", MARK)
-        self.image.save(out, "PNG", compress_level=4, pnginfo=marked)
-        return out.getvalue()
+        return _marked(self.image)
 
 
 def _font() -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -95,7 +95,7 @@ export function wallPanel({ bitmaps, store, choose, pair, open, seen }: WallOpti
     setAttribute(grid.element, "aria-busy", next.busy ? "true" : null);
     const key = [wall?.key, mode, next.filters?.layer, next.theme, items.join(), next.order].join("|");
     if (key !== drawn) grid.show({ items, chosen, width: SIDE[mode], height: SIDE[mode] + 2 });
-    else grid.choose(chosen, false);
+    else if (chosen !== marked) grid.choose(chosen, false); // only then, as it scrolls to the tile
     if (key === drawn) grid.refresh();
     [drawn, marked] = [key, chosen];
   };
