@@ -165,6 +165,23 @@ def test_maco_keeps_the_strength_of_every_frequency_and_the_contrast():
     assert values.mean((2, 3)).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("size", [(16, 16), (12, 20)])
+def test_maco_equals_horamas_where_its_phases_are_standardized(size):
+    theirs = pytest.importorskip("horama.maco_fv")
+    spectrum = spectrum_of(photos(6, 3, 32, 32, seed=2), size=size)
+    phases = torch.randn(3, size[0], size[1] // 2 + 1, generator=torch.Generator().manual_seed(3))
+    phases = (phases - phases.mean()) / phases.std()  # horama does that at every step, the paper does not
+    expected = theirs.maco_preconditioner(torch.from_numpy(spectrum), phases, (0.0, 1.0), torch.device("cpu"))
+    matrix = theirs.recorrelate_colors(torch.eye(3).T[:, :, None], torch.device("cpu"))[:, :, 0].T
+    colors = matrix.T.numpy()
+    length = float(np.linalg.norm(colors, axis=0).max())  # by which ours divides the matrix
+    written = MaCo(spectrum=spectrum, colors=tuple(map(tuple, colors.tolist())), contrast=length)
+    canvas = written.canvas((1, 3, *size))
+    canvas.leaves[0].data.copy_(phases[None])
+    # Deviations are taken over n - 1 there and over n here, and 1e-4 is added.
+    torch.testing.assert_close(canvas.pictures().detach()[0], expected, atol=2e-3, rtol=0)
+
+
 def test_maco_takes_the_spectrum_of_photos_at_any_size():
     images = photos(5, 3, 40, 30)
     spectrum = spectrum_of(images, size=(16, 16))
