@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import AscentError
+from .plain_numbers import number, whole
 
 #: Square root of the covariance of ImageNet's colors, as Lucid has it (Olah et al. 2017): lightness, blue to yellow, green to magenta.
 IMAGENET_COLORS = ((0.26, 0.09, 0.02), (0.27, 0.00, -0.05), (0.27, -0.09, 0.03))
@@ -66,10 +67,16 @@ class Parameterization:
 
     def __post_init__(self) -> None:
         if self.colors is not None:
-            object.__setattr__(self, "colors", tuple(tuple(float(each) for each in row) for row in self.colors))
-        if not (math.isfinite(self.spread) and self.spread >= 0):
-            msg = f"spread is {self.spread}: give a number ≥ 0, such as 0.01."
+            object.__setattr__(self, "colors", _rows(self.colors))
+        self._keep_number("spread", 0.01)
+
+    def _keep_number(self, name: str, example: float) -> None:
+        """A field as a plain number ≥ 0; `AscentError` if it is none."""
+        value = number(getattr(self, name))
+        if not (math.isfinite(value) and value >= 0):
+            msg = f"{name} is {getattr(self, name)!r}: give a number ≥ 0, such as {example}."
             raise AscentError(msg)
+        object.__setattr__(self, name, value)
 
     @abstractmethod
     def noise(self, shape: tuple[int, int, int, int], normal: Noise) -> list[Tensor]:
@@ -153,6 +160,10 @@ class Fourier(Parameterization):
 
     decay: float = 1.0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._keep_number("decay", 1.0)
+
     def noise(self, shape: tuple[int, int, int, int], normal: Noise) -> list[Tensor]:
         """Real and imaginary parts (N, C, H, W // 2 + 1, 2)."""
         return [normal(shape[1], *frequencies(shape[2], shape[3]).shape, 2) * self.spread]
@@ -179,6 +190,14 @@ class Laplacian(Parameterization):
     """
 
     levels: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        levels = whole(self.levels)
+        if levels < 1:
+            msg = f"levels is {self.levels!r}: give a whole number, at least 1."
+            raise AscentError(msg)
+        object.__setattr__(self, "levels", levels)
 
     def noise(self, shape: tuple[int, int, int, int], normal: Noise) -> list[Tensor]:
         """One level after the other, finest first."""
@@ -232,6 +251,19 @@ class MaCo(Parameterization):
     decay: float = 1.0
     spectrum: np.ndarray | None = field(default=None, compare=False, repr=False)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._keep_number("contrast", 1.0)
+        self._keep_number("decay", 1.0)
+        if self.spectrum is not None:
+            object.__setattr__(self, "spectrum", _strengths(self.spectrum))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, MaCo):
+            return NotImplemented
+        numbers = [getattr(self, each.name) == getattr(other, each.name) for each in fields(self) if each.compare]
+        return all(numbers) and np.array_equal(self.spectrum, other.spectrum)  # type: ignore[arg-type]
+
     def noise(self, shape: tuple[int, int, int, int], normal: Noise) -> list[Tensor]:
         """Phases in radians, (N, C, H, W // 2 + 1)."""
         return [normal(shape[1], *frequencies(shape[2], shape[3]).shape) * self.spread]
@@ -255,8 +287,8 @@ class MaCo(Parameterization):
             strength[0, 0] = 0  # the mean says nothing about a shape
             return strength
         given = torch.as_tensor(self.spectrum, dtype=torch.float32)
-        if given.ndim != 3 or given.shape[0] not in (1, shape[1]):
-            msg = f"The spectrum is {tuple(given.shape)}: take it from spectrum_of(images)."
+        if given.shape[0] not in (1, shape[1]):
+            msg = f"The spectrum is of {given.shape[0]} channels and the pictures of {shape[1]}: take it from spectrum_of(images)."
             raise AscentError(msg)
         return _resized_spectrum(given, shape[2], shape[3])
 
@@ -316,6 +348,32 @@ def spectrum_of(images: np.ndarray | Tensor | Sequence[Any], *, size: tuple[int,
         msg = "A spectrum is learned from pictures (C, H, W): give at least one."
         raise AscentError(msg)
     return (total / count).numpy()
+
+
+def _rows(colors: Any) -> Colors:
+    """A color matrix as plain numbers."""
+    try:
+        matrix = np.asarray(colors, np.float64)
+    except (TypeError, ValueError):
+        matrix = np.zeros(0)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all() or not matrix.any():
+        about = f"of shape {matrix.shape}" if matrix.size else repr(colors)
+        msg = f"colors is {about}: give a square matrix of numbers, one row a channel, not all 0; take it from color_matrix(images)."
+        raise AscentError(msg)
+    return tuple(tuple(row) for row in matrix.tolist())
+
+
+def _strengths(spectrum: Any) -> np.ndarray:
+    """A spectrum as an array."""
+    try:
+        found = np.asarray(spectrum, np.float32)
+    except (TypeError, ValueError):
+        found = np.zeros(0, np.float32)
+    if found.ndim != 3 or not found.size or not np.isfinite(found).all():
+        about = f"of shape {found.shape}, or holds values that are no numbers" if found.size else "no array (C, h, w // 2 + 1)"
+        msg = f"The spectrum is {about}: take it from spectrum_of(images)."
+        raise AscentError(msg)
+    return found
 
 
 def frequencies(height: int, width: int) -> np.ndarray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from .errors import AscentError, suggestion
 from .parameterization import Fourier, Laplacian, MaCo, Parameterization, Pixels
+from .plain_numbers import number, whole
 from .regularizers import L1, L2, Blur, Regularizer, TotalVariation
 from .result_store import packed, unpacked
 from .transforms import NONE, STANDARD, Transforms
@@ -29,9 +30,11 @@ class Optimizer:
     rate: float = 0.05
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.rate) and self.rate > 0):
-            msg = f"rate is {self.rate}: give a number above 0, such as 0.05."
+        rate = number(self.rate)
+        if not (math.isfinite(rate) and rate > 0):
+            msg = f"rate is {self.rate!r}: give a number above 0, such as 0.05."
             raise AscentError(msg)
+        object.__setattr__(self, "rate", rate)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,14 @@ class LBFGS(Optimizer):
     rate: float = 1.0
     memory: int = 10
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        memory = whole(self.memory)
+        if memory < 1:
+            msg = f"memory is {self.memory!r}: give how many past steps are looked back on, at least 1."
+            raise AscentError(msg)
+        object.__setattr__(self, "memory", memory)
+
 
 @dataclass(frozen=True)
 class Octaves:
@@ -82,9 +93,12 @@ class Octaves:
     ratio: float = 1.4
 
     def __post_init__(self) -> None:
-        if self.count != int(self.count) or self.count < 1 or not (math.isfinite(self.ratio) and self.ratio >= 1):
-            msg = f"There are no octaves of count {self.count} and ratio {self.ratio}: give two numbers, each at least 1."
+        count, ratio = whole(self.count), number(self.ratio)
+        if count < 1 or not (math.isfinite(ratio) and ratio >= 1):
+            msg = f"There are no octaves of count {self.count!r} and ratio {self.ratio!r}: give two numbers, each at least 1."
             raise AscentError(msg)
+        object.__setattr__(self, "count", count)
+        object.__setattr__(self, "ratio", ratio)
 
 
 @dataclass(frozen=True)
@@ -130,7 +144,8 @@ class Recipe:
     unit: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "regularizers", tuple(self.regularizers))
+        several = isinstance(self.regularizers, Iterable)
+        object.__setattr__(self, "regularizers", tuple(self.regularizers) if several else (self.regularizers,))
         for name, kind in _KINDS.items():
             given = getattr(self, name)
             if not isinstance(given, kind):
@@ -142,15 +157,34 @@ class Recipe:
                 f"{wrong[0]!r} is no regularizer: give L2(weight), L1(weight), TotalVariation(weight) or Blur(weight)."
             )
             raise AscentError(msg)
-        if self.steps != int(self.steps) or self.steps < 1:
-            msg = f"steps is {self.steps}: give a whole number, at least 1."
+        self._make_numbers_plain()
+
+    def _make_numbers_plain(self) -> None:
+        steps, unit = whole(self.steps), number(self.unit)
+        if steps < 1:
+            msg = f"steps is {self.steps!r}: give a whole number, at least 1."
             raise AscentError(msg)
-        if self.patience is not None and self.patience < 1:
-            msg = f"patience is {self.patience}: give a whole number of steps, at least 1, or None."
+        if self.patience is not None and whole(self.patience) < 1:
+            msg = f"patience is {self.patience!r}: give a whole number of steps, at least 1, or None."
             raise AscentError(msg)
-        if not (math.isfinite(self.unit) and self.unit >= 0):
-            msg = f"unit is {self.unit}: give a score, 0 or more, such as the response of an unregularized ascent."
+        if not (math.isfinite(unit) and unit >= 0):
+            msg = f"unit is {self.unit!r}: give a score, 0 or more, such as the response of an unregularized ascent."
             raise AscentError(msg)
+        object.__setattr__(self, "steps", steps)
+        object.__setattr__(self, "patience", None if self.patience is None else whole(self.patience))
+        object.__setattr__(self, "unit", unit)
+        object.__setattr__(self, "alpha", bool(self.alpha))
+
+    @classmethod
+    def of(cls, given: Recipe | str) -> Recipe:
+        """A recipe as it is, or the one of a name.
+
+        Raises
+        ------
+        AscentError
+            If it is neither.
+        """
+        return given if isinstance(given, cls) else cls.named(given)  # type: ignore[arg-type]
 
     @classmethod
     def named(cls, name: str) -> Recipe:
@@ -161,7 +195,7 @@ class Recipe:
         AscentError
             If none is called so.
         """
-        if name not in NAMED:
+        if not isinstance(name, str) or name not in NAMED:
             msg = f"There is no recipe {name!r}. {suggestion(str(name), NAMED)}"
             raise AscentError(msg)
         return NAMED[name]
@@ -188,7 +222,16 @@ class Recipe:
         AscentError
             If a part is of a kind, or has a name, that does not exist.
         """
-        made = _made({"kind": "Recipe", **given})
+        if not isinstance(given, Mapping):
+            msg = f"A recipe is described by what as_dict() gives, not by {type(given).__name__}."
+            raise AscentError(msg)
+        try:
+            made = _made({"kind": "Recipe", **given})
+        except (TypeError, KeyError, ValueError) as error:
+            if isinstance(error, AscentError):
+                raise
+            msg = f"This describes no recipe ({error}): give what as_dict() gives."
+            raise AscentError(msg) from error
         if not isinstance(made, cls):
             msg = f"This describes a {type(made).__name__}, not a Recipe."
             raise AscentError(msg)

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import AscentError
+from .plain_numbers import number
 
 _GRAY = 0.5
 
@@ -33,9 +34,11 @@ class Regularizer:
     weight: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.weight) and self.weight >= 0):
-            msg = f"The weight of {type(self).__name__} is {self.weight}: give a number ≥ 0; it is subtracted from the score."
+        weight = number(self.weight)
+        if not (math.isfinite(weight) and weight >= 0):
+            msg = f"The weight of {type(self).__name__} is {self.weight!r}: give a number ≥ 0; it is subtracted from the score."
             raise AscentError(msg)
+        object.__setattr__(self, "weight", weight)
 
     @abstractmethod
     def penalty(self, pictures: Tensor) -> Tensor:
@@ -82,6 +85,14 @@ class Blur(Regularizer):
     """
 
     sigma: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        sigma = number(self.sigma)
+        if not (math.isfinite(sigma) and sigma > 0):
+            msg = f"The sigma of Blur is {self.sigma!r}: give a number of pixels above 0, such as 1."
+            raise AscentError(msg)
+        object.__setattr__(self, "sigma", sigma)
 
     def penalty(self, pictures: Tensor) -> Tensor:
         """In [0, 1]. What the blurred picture changes by is not differentiated, so a step moves every pixel towards it."""

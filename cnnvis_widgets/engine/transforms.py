@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import AscentError
+from .plain_numbers import number, whole
 
 _GRAY = 0.5
 
@@ -72,16 +73,18 @@ class Transforms:
     settle: int = 0
 
     def __post_init__(self) -> None:
-        pair = (self.scale, self.scale) if isinstance(self.scale, (int, float)) else tuple(self.scale)
+        given = self.scale if isinstance(self.scale, Iterable) else (self.scale, self.scale)
+        pair = [number(each) for each in given]
         if len(pair) != 2 or not all(math.isfinite(each) and each > 0 for each in pair) or pair[0] > pair[1]:
-            msg = f"scale is {self.scale}: give the least and the largest factor, such as (0.9, 1.1)."
+            msg = f"scale is {self.scale!r}: give the least and the largest factor, such as (0.9, 1.1)."
             raise AscentError(msg)
         object.__setattr__(self, "scale", (float(pair[0]), float(pair[1])))
         for name in ("pad", "jitter", "rotate", "settle"):
-            value = getattr(self, name)
-            if not math.isfinite(value) or value < 0 or (name != "rotate" and value != int(value)):
-                msg = f"{name} is {value}: give {'degrees' if name == 'rotate' else 'whole pixels'}, 0 or more."
+            value = number(getattr(self, name)) if name == "rotate" else whole(getattr(self, name))
+            if not math.isfinite(value) or value < 0:
+                msg = f"{name} is {getattr(self, name)!r}: give {'degrees' if name == 'rotate' else 'whole pixels'}, 0 or more."
                 raise AscentError(msg)
+            object.__setattr__(self, name, value)
 
     def draw(self, generators: Sequence[torch.Generator]) -> Drawn:
         """One draw a picture, each from its own generator, so that a picture's draws do not depend on its company."""
