@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +20,7 @@ from .objectives import Target
 from .octave_plan import Octave, planned, shared
 from .optimizers import optimizer_of
 from .parameterization import Canvas, MaCo, Pixels
+from .plain_numbers import whole
 from .recipe import LBFGS, Recipe
 from .transforms import Drawn, transformed
 from .viewing import Silence, View, recording
@@ -83,8 +85,12 @@ class Ascent:
         count: int = 1,
     ) -> None:
         self.network = network
-        self.recipe = recipe or Recipe()
+        self.recipe = Recipe() if recipe is None else Recipe.of(recipe)
         listed, _ = objectives_of(objectives, network)
+        if whole(count) < 1:
+            msg = f"count is {count!r}: give how many pictures climb, at least 1."
+            raise AscentError(msg)
+        count = whole(count)
         several = len(listed) > 1 or count == 1
         self.count = len(listed) if several else count
         self.names = tuple(each.name for each in (listed if several else listed * count))
@@ -165,13 +171,14 @@ class Ascent:
         if self.finished:
             return
         with recording(on=True):
-            drawn = self.recipe.transforms.draw(self._generators)
-            kept = [leaf.detach()[self._held] for leaf in self._leaves] if self._held.any() else []
-            self._history.append(self._moved_by(drawn))
-            for leaf, values in zip(self._leaves, kept, strict=False):
-                leaf.data[self._held] = values
+            scores = self._moved_by(self.recipe.transforms.draw(self._generators))
+        self._history.append(scores)
+        self._count_in_vain(scores)
         self.done += 1
-        if self.done >= self._octave.end and self.done < self.total:
+        if self._held.all() and self._octave != self._plan[-1]:
+            # Nothing is left to climb, but the pictures are to have the size that was asked for.
+            self._begin(self._plan[-1], self.pictures, self.opacities)
+        elif self.done >= self._octave.end and self.done < self.total:
             following = self._plan[self._plan.index(self._octave) + 1]
             self._begin(following, self.pictures, self.opacities)
 
@@ -191,7 +198,11 @@ class Ascent:
             self._optimizer.step(ascend)
         else:
             ascend()
+            # Averages of earlier gradients would still move what is held.
+            kept = [leaf.detach()[self._held] for leaf in self._leaves] if self._held.any() else []
             self._optimizer.step()
+            for leaf, values in zip(self._leaves, kept, strict=False):
+                leaf.data[self._held] = values
         for leaf in self._leaves:
             leaf.grad = None
         return scores[0]
@@ -218,7 +229,8 @@ class Ascent:
         if self.importance is not None:
             self.importance += found.pop().abs().sum(1)
         self._hold(score, found)
-        return score.detach().float().cpu(), found
+        # A copy: a score may be a view of a whole feature map, which the history would keep at every step.
+        return score.detach().float().cpu().clone(), found
 
     def _let_sleep(self, silent: Silence) -> None:
         """Units that nothing wakes are given up after a while, and it is said."""
@@ -265,18 +277,24 @@ class Ascent:
         AscentError
             If the recipe cannot be climbed with; then all stays as it was.
         """
+        recipe = Recipe.of(recipe)
         self._check(recipe)
+        with self._as_it_was_after_errors():
+            self._change(recipe)
+
+    def _change(self, recipe: Recipe) -> None:
         before, pictures, opacities = self.recipe, self.pictures, self.opacities
         self.recipe = recipe
         again = recipe.octaves != before.octaves
         sizes = [each.size for each in self._plan[self._plan.index(self._octave) :]]
         plan = planned(self.size, recipe.octaves, recipe.steps) if again else shared(sizes, recipe.steps)
         self._plan = [replace(each, end=each.end + self.done) for each in plan]
-        self._held[:] = False
-        self._silence[:] = 0
+        with recording(on=False):
+            self._held, self._silence = torch.zeros_like(self._held), torch.zeros_like(self._silence)
         self.notes = [""] * self.count
+        self._hope()
         same = (recipe.parameterization, recipe.alpha) == (before.parameterization, before.alpha)
-        if same and not again:
+        if same and not again and self._plan[0].size == self._octave.size:
             self._octave = self._plan[0]
             self._pad = self._view.room(self._octave.size, recipe.transforms.pad)
             if recipe.optimizer != before.optimizer:
@@ -298,6 +316,8 @@ class Ascent:
             "notes": list(self.notes),
             "held": self._held.clone(),
             "silence": self._silence.clone(),
+            "best": self._best.clone(),
+            "in_vain": self._in_vain,
             "importance": None if self.importance is None else self.importance.cpu().clone(),
         }
 
@@ -309,6 +329,17 @@ class Ascent:
         AscentError
             If the state is that of other pictures.
         """
+        with self._as_it_was_after_errors():
+            try:
+                self._resume(state)
+            except AscentError:
+                raise
+            except (LookupError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+                what = str(error).splitlines()[0] if str(error) else type(error).__name__
+                msg = f"This is no state of such an ascent ({what}): give what state() gave for the same network and objectives."
+                raise AscentError(msg) from error
+
+    def _resume(self, state: dict[str, Any]) -> None:
         recipe = Recipe.of_dict(state["recipe"])
         self._check(recipe)
         plan = [Octave((height, width), end) for height, width, end in state["plan"]]
@@ -320,6 +351,9 @@ class Ascent:
         self._begin(octave, None)
         with recording(on=False):
             for leaf, values in zip(self._leaves, leaves, strict=True):
+                if leaf.shape != values.shape:
+                    msg = f"its numbers are {tuple(values.shape)} where {tuple(leaf.shape)} are climbed"
+                    raise ValueError(msg)
                 leaf.data.copy_(values)
             self._optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         for generator, stored in zip(self._generators, state["generators"], strict=True):
@@ -328,6 +362,7 @@ class Ascent:
         self.notes = list(state["notes"])
         with recording(on=False):
             self._held, self._silence = state["held"].clone(), state["silence"].clone()
+            self._best, self._in_vain = state["best"].clone(), int(state["in_vain"])
         if state["importance"] is not None:
             self.importance = state["importance"].to(self.network.device).clone()
 
@@ -342,6 +377,8 @@ class Ascent:
     def _begin(self, octave: Octave, pictures: Tensor | None, opacities: Tensor | None = None) -> None:
         """Write pictures, or noise where there are none, as numbers of the octave's size."""
         self._octave = octave
+        self._hope()
+        self._view.check(octave.size)
         shape = (self.count, self._channels, *octave.size)
         with recording(on=True):
             self._canvas = self._canvas_of(self.recipe.parameterization, shape, pictures)
@@ -383,9 +420,31 @@ class Ascent:
             msg = f"LBFGS climbs one picture at a time, and there are {self.count}: give them one by one, or Adam()."
             raise AscentError(msg)
 
+    def _hope(self) -> None:
+        """Be patient anew: scores of another size or recipe say nothing about these."""
+        with recording(on=False):
+            self._best = torch.full((self.count,), -torch.inf)
+        self._in_vain = 0
+
+    def _count_in_vain(self, scores: Tensor) -> None:
+        """For how many steps the score of no picture has become better."""
+        with recording(on=False):
+            better = scores > self._best
+            self._best = torch.where(better, scores, self._best)
+        self._in_vain = 0 if better.any() else self._in_vain + 1
+
     def _out_of_patience(self) -> bool:
+        """Not before the last octave: a picture that is not whole is none."""
         patience = self.recipe.patience
-        if patience is None or len(self._history) <= patience:
-            return False
-        scores = torch.stack(self._history).nan_to_num(-torch.inf)
-        return bool((scores[-patience:].amax(0) <= scores[:-patience].amax(0)).all())
+        return patience is not None and self._octave == self._plan[-1] and self._in_vain >= patience
+
+    @contextmanager
+    def _as_it_was_after_errors(self) -> Iterator[None]:
+        before, chances = dict(vars(self)), [each.get_state() for each in self._generators]
+        try:
+            yield
+        except BaseException:
+            vars(self).update(before)
+            for generator, state in zip(self._generators, chances, strict=True):
+                generator.set_state(state)
+            raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
 
@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import AscentError, ImageError
-from .images import ImageLike, decode
+from .images import MAX_PIXELS, ImageLike, decode
 from .network import Network
 from .objectives import Objective, Target, as_objective
+from .plain_numbers import number, whole
 
 Start: TypeAlias = "ImageLike | Sequence[ImageLike] | None"
 
@@ -42,22 +43,42 @@ def pair(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     """(height, width) of a side, or of both; None as it is."""
     if size is None:
         return None
-    height, width = (size, size) if isinstance(size, (int, np.integer)) else size
-    if min(height, width) < 1 or (height, width) != (int(height), int(width)):
-        msg = f"size is {size}: give a side in pixels, or (height, width), at least 1."
+    several = isinstance(size, Iterable) and not isinstance(size, str)
+    given: Any = size if several else (size, size)
+    sides = [whole(each) for each in given]
+    if len(sides) != 2 or min(sides) < 1 or sides[0] * sides[1] > MAX_PIXELS:
+        msg = (
+            f"size is {size!r}: give a side in pixels, or (height, width), each at least 1 and {MAX_PIXELS // 1_000_000} megapixels "
+            "at most."
+        )
         raise AscentError(msg)
-    return int(height), int(width)
+    return sides[0], sides[1]
 
 
 def generators(seed: int | Sequence[int], count: int, *, alike: bool) -> list[torch.Generator]:
     """One for each picture: from the same seed, or from one after the other."""
-    if isinstance(seed, (int, np.integer)):
-        seed = [int(seed) + (0 if alike else index) for index in range(count)]
-    seeds = [int(each) for each in seed]
-    if len(seeds) != count:
-        msg = f"{count} pictures need {count} seeds, one each, or a single one; {len(seeds)} were given."
+    return [torch.Generator().manual_seed(each) for each in seeds_of(seed, count, alike=alike)]
+
+
+def seeds_of(seed: int | Sequence[int], count: int, *, alike: bool) -> list[int]:
+    """A seed for each picture: the same, or one after the other, where a single one is given.
+
+    Raises
+    ------
+    AscentError
+        If one is no whole number of 64 bits, or there is another number of them.
+    """
+    single = not isinstance(seed, Iterable) or isinstance(seed, str)
+    given: list[Any] = [seed] * count if single else list(seed)  # type: ignore[arg-type]
+    if len(given) != count:
+        msg = f"{count} pictures need {count} seeds, one each, or a single one; {len(given)} were given."
         raise AscentError(msg)
-    return [torch.Generator().manual_seed(each) for each in seeds]
+    seeds = [number(each) for each in given]
+    for each, found in zip(given, seeds, strict=True):
+        if not -(2**63) <= found < 2**63 or found != int(found):
+            msg = f"A seed is {each!r}: give a whole number, such as 0."
+            raise AscentError(msg)
+    return [int(each) + (index if single and not alike else 0) for index, each in enumerate(seeds)]
 
 
 def normal(generators: Sequence[torch.Generator], size: tuple[int, ...]) -> Tensor:

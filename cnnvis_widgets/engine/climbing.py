@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 
-import numpy as np
-
 from .ascent import Ascent
-from .beginnings import Start, objectives_of, starts_of
+from .beginnings import Start, objectives_of, seeds_of, starts_of
 from .errors import AscentError
 from .network import Network
 from .objectives import Target
+from .plain_numbers import whole
 from .recipe import LBFGS, Recipe
 from .steps import Step, Steps
 from .synthesis import Synthesis
 
 _TOLD, _UNTOLD = 16, 8
+
 
 def climbed(
     network: Network,
@@ -29,16 +29,13 @@ def climbed(
     title: str,
 ) -> Steps[Synthesis]:
     """Climb one or several objectives, some at once; what is wrong with them is said at once, before the first step."""
-    recipe = Recipe.named(recipe) if isinstance(recipe, str) else recipe
+    recipe = Recipe.of(recipe)
     objectives, single = objectives_of(objective, network)
-    seeds = [int(seed)] * len(objectives) if isinstance(seed, (int, np.integer)) else [int(each) for each in seed]
-    if batch < 1 or batch != int(batch):
-        msg = f"batch is {batch}: give how many pictures are climbed together, at least 1."
+    seeds = seeds_of(seed, len(objectives), alike=True)
+    if whole(batch) < 1:
+        msg = f"batch is {batch!r}: give how many pictures are climbed together, at least 1."
         raise AscentError(msg)
-    if len(seeds) != len(objectives):
-        msg = f"{len(objectives)} pictures need {len(objectives)} seeds, one each, or a single one; {len(seeds)} were given."
-        raise AscentError(msg)
-    together = 1 if isinstance(recipe.optimizer, LBFGS) else batch
+    together = 1 if isinstance(recipe.optimizer, LBFGS) else whole(batch)
     starts = starts_of(start, len(objectives))
 
     def begun(first: int) -> Ascent:
@@ -63,6 +60,8 @@ def _climb(
             ascent.step()
             if ascent.done % told == 0 and not ascent.finished:
                 done = steps * first + ascent.done * ascent.count
-                yield Step(done, steps * count, Synthesis.together([*parts, Synthesis.of(ascent, title)], single=single))
+                yield Step(
+                    done, steps * count, Synthesis.together([*parts, Synthesis.of(ascent, title)], single=single)
+                )
         parts.append(Synthesis.of(ascent, title, measured=True))
         yield Step(steps * (first + ascent.count), steps * count, Synthesis.together(parts, single=single))

@@ -12,13 +12,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .beginnings import seeds_of
 from .errors import AscentError
 from .images import ImageLike, decode
 from .network import Network
+from .plain_numbers import number, whole
 from .pulls import Found, Slope
 
 _LEAST_TILE = 64
 _LEAST_SIDE = 16  # pixels of the smallest octave
+_STATE = ("photo", "base", "frame", "sizes", "octave", "in_octave", "round", "pull")
 _GUIDE_SIDE = 320  # pixels of the longer side at which a guide is looked at
 
 
@@ -97,11 +100,11 @@ class Dream:
         seed: int = 0,
     ) -> None:
         _check(octaves, ratio, steps, rate, jitter, levels, tile)
-        self.octaves, self.ratio, self.steps, self.rate = octaves, ratio, steps, rate
-        self.jitter, self.levels, self.seed = jitter, levels, seed
+        self.octaves, self.ratio, self.steps, self.rate = whole(octaves), number(ratio), whole(steps), number(rate)
+        self.jitter, self.levels, self.seed = whole(jitter), whole(levels), seeds_of(seed, 1, alike=True)[0]
         free = network.at_any_size()
         self._guide = None if guide is None else shrunk(read_at_its_size(free, guide), _GUIDE_SIDE)
-        self._slope = Slope(free, pulls, self._guide, tile)
+        self._slope = Slope(free, pulls, self._guide, None if tile is None else whole(tile))
         self._round, self._octave, self._in_octave = 0, 0, 0
         self._begin(read_at_its_size(free, image))
 
@@ -220,32 +223,45 @@ class Dream:
         octaves, steps
             In place of those so far, from now on.
         """
+        factor = number(factor)
         if not (math.isfinite(factor) and factor >= 1):
             msg = f"The zoom is {factor}: give a number of at least 1; 1.1 is a gentle one."
             raise AscentError(msg)
-        octaves, steps = octaves or self.octaves, steps or self.steps
+        octaves = self.octaves if octaves is None else octaves
+        steps = self.steps if steps is None else steps
         _check(octaves, self.ratio, steps, self.rate, self.jitter, self.levels, None)
         middle = enlarged_middle(self.picture, factor)
-        self.octaves, self.steps = octaves, steps
+        self.octaves, self.steps = whole(octaves), whole(steps)
         self._round += 1
         self._begin(middle)
 
     def state(self) -> dict[str, Any]:
         """All it takes to come back to here: tensors and numbers. Tensors are shared, and never written to."""
-        names = ("photo", "base", "frame", "sizes", "octave", "in_octave", "round", "pull", "start")
-        return {name: copy.copy(getattr(self, f"_{name}")) for name in names} | {
+        return {name: copy.copy(getattr(self, f"_{name}")) for name in _STATE} | {
+            "start": {name: tuple(found) for name, found in self._start.items()},
             "octaves": self.octaves,
             "steps": self.steps,
             "pulls": self.pulls,
         }
 
     def resume(self, state: Mapping[str, Any]) -> None:
-        """Be as when `state` was taken, in this dream or in another of the same network and options."""
-        if state["pulls"] != self.pulls:
-            self._slope = Slope(self._slope.network, state["pulls"], self._guide, self._slope.tiling.side)
-        self.octaves, self.steps = state["octaves"], state["steps"]
-        for name in ("photo", "base", "frame", "sizes", "octave", "in_octave", "round", "pull", "start"):
-            setattr(self, f"_{name}", copy.copy(state[name]))
+        """Be as when `state` was taken, in this dream or in another of the same network and options.
+
+        Raises
+        ------
+        AscentError
+            If it is no state; then all stays as it was.
+        """
+        try:
+            found = {f"_{name}": copy.copy(state[name]) for name in _STATE}
+            start = {name: Found(*each) for name, each in state["start"].items()}
+            octaves, steps, pulls = state["octaves"], state["steps"], state["pulls"]
+        except (LookupError, TypeError, AttributeError) as error:
+            msg = f"This is no state of a dream ({error}): give what state() gave."
+            raise AscentError(msg) from error
+        if pulls != self.pulls:
+            self._slope = Slope(self._slope.network, pulls, self._guide, self._slope.tiling.side)
+        vars(self).update(found, _start=start, octaves=octaves, steps=steps)
 
     # behind the scenes --------------------------------------------------------------------------------------------
 
@@ -279,7 +295,7 @@ class Dream:
 
     def _climb(self) -> tuple[Tensor, dict[str, float]]:
         """The gradient of the shifted picture, shifted back."""
-        chance = np.random.default_rng([self.seed, self._round, self.done])
+        chance = np.random.default_rng([self.seed % 2**64, self._round, self.done])
         shift = [int(each) for each in chance.integers(-self.jitter, self.jitter + 1, 2)]
         corner = chance.random(2)
         moved = torch.roll(self._frame, shift, (2, 3))
@@ -338,12 +354,15 @@ def _scaled(picture: Tensor, scale: float) -> tuple[int, int]:
 
 
 def _check(octaves: int, ratio: float, steps: int, rate: float, jitter: int, levels: int, tile: int | None) -> None:
-    if octaves < 1 or steps < 1 or jitter < 0 or levels < 1 or not 1 <= ratio <= 4 or not 0 < rate <= 1:
+    if min(whole(octaves), whole(steps), whole(levels), whole(jitter) + 1) < 1 or not (
+        1 <= number(ratio) <= 4 and 0 < number(rate) <= 1
+    ):
         msg = (
-            f"octaves is {octaves}, ratio {ratio}, steps {steps}, rate {rate}, jitter {jitter} and levels {levels}: give at least one "
-            "octave, step and level, a ratio of 1 to 4, a rate above 0 and up to 1, and a jitter of at least 0 pixels."
+            f"octaves is {octaves!r}, ratio {ratio!r}, steps {steps!r}, rate {rate!r}, jitter {jitter!r} and levels {levels!r}: "
+            "give at least one octave, step and level, a ratio of 1 to 4, a rate above 0 and up to 1, and a jitter of at least 0 "
+            "pixels."
         )
         raise AscentError(msg)
-    if tile is not None and tile < _LEAST_TILE:
-        msg = f"A tile of {tile} pixels shows a layer nothing: give at least {_LEAST_TILE}, or None."
+    if tile is not None and whole(tile) < _LEAST_TILE:
+        msg = f"A tile of {tile!r} pixels shows a layer nothing: give at least {_LEAST_TILE}, or None."
         raise AscentError(msg)

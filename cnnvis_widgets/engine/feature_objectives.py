@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .errors import LayerError
+from .errors import AscentError, LayerError
 from .objectives import Objective, channel, classes_read
 
 if TYPE_CHECKING:
@@ -50,11 +51,28 @@ def each_its_own(objectives: Sequence[Objective]) -> Objective:
 
     def score(trace: Trace) -> Tensor:
         # One objective asked of several pictures is computed once.
-        answers = {id(each): each(trace) for each in {id(each): each for each in listed}.values()}
+        found = {id(each): each for each in listed}
+        answers = {key: one_each(each(trace), len(trace.images), each.name) for key, each in found.items()}
         return torch.stack([answers[id(each)][index] for index, each in enumerate(listed)])
 
     logits = any(each.logits for each in listed)
     return Objective(score, layers, f"{len(listed)} objectives", logits, listed, classes_read(listed))
+
+
+def one_each(scores: Any, count: int, name: str) -> Tensor:
+    """Scores, if they are one real number for each picture; `AscentError` if not: that is what can be climbed."""
+    if not isinstance(scores, Tensor):
+        what = type(scores).__name__
+    elif scores.shape != (count,):
+        what = str(tuple(scores.shape))
+    elif scores.is_complex():
+        what = "complex numbers"
+    else:
+        return scores
+    msg = (
+        f"The objective {name} gives {what} for {count} pictures: it has to give one number each, a tensor ({count},)."
+    )
+    raise AscentError(msg)
 
 
 def layer_energy(layer: str, index: int | None = None) -> Objective:
@@ -179,6 +197,6 @@ def _spatial(trace: Trace, layer: str) -> Tensor:
 def _check_channels(maps: Tensor, layer: str, wanted: Sequence[int]) -> None:
     count = maps.shape[1] if maps.ndim > 1 else 0
     for index in wanted:
-        if not -count <= index < count:
-            msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."
+        if not isinstance(index, (int, np.integer)) or not -count <= index < count:
+            msg = f"{layer} has channels 0–{count - 1}; {index!r} is not one of them."
             raise LayerError(msg)

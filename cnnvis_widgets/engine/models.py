@@ -91,7 +91,8 @@ def demo(*, biased: bool = False) -> Network:
         does. It is right on such scenes, and for the wrong reason: its explanations show the background.
     """
     preprocess = Preprocess(channels=3, size=(96, 96), mean=DEMO_MEAN, std=DEMO_STD)
-    model = build_demo_model(biased=biased).to(memory_format=torch.channels_last)
+    with torch.inference_mode(mode=False), torch.random.fork_rng(devices=[]):
+        model = build_demo_model(biased=biased).to(memory_format=torch.channels_last)
     return Network(model, preprocess, SCENE_CLASSES, name="demo (biased)" if biased else "demo")
 
 

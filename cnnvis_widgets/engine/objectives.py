@@ -219,6 +219,7 @@ def neuron(layer: str, index: int, row: int | None = None, column: int | None = 
         maps = _channel(trace, layer, index)
         if maps.ndim == 1:
             return maps
+        maps = maps.reshape(len(maps), -1, maps.shape[-1])  # tokens are one row
         height, width = maps.shape[1:]
         r, c = height // 2 if row is None else row, width // 2 if column is None else column
         if not (-height <= r < height and -width <= c < width):
@@ -413,9 +414,9 @@ def _box(found: dict[str, Tensor], index: int, box: int | Sequence[float], overl
 
 def _channel(trace: Trace, layer: str, index: int) -> Tensor:
     maps = trace.network.layer(layer).channels_first(trace[layer])
-    if maps.ndim < 2 or not -maps.shape[1] <= index < maps.shape[1]:
+    if maps.ndim < 2 or not isinstance(index, (int, np.integer)) or not -maps.shape[1] <= index < maps.shape[1]:
         count = maps.shape[1] if maps.ndim > 1 else 0
-        msg = f"{layer} has channels 0–{count - 1}; {index} is not one of them."
+        msg = f"{layer} has channels 0–{count - 1}; {index!r} is not one of them."
         raise LayerError(msg)
     return maps[:, index]
 

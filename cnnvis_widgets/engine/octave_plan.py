@@ -18,7 +18,8 @@ class Octave:
 
 def planned(size: tuple[int, int], octaves: Octaves, steps: int) -> list[Octave]:
     """The sizes from small to whole, and how the steps are shared out."""
-    scales = [octaves.ratio ** -(octaves.count - 1 - index) for index in range(octaves.count)]
+    # Every size has a step, so there are no more sizes than steps.
+    scales = [octaves.ratio**-smaller for smaller in range(min(octaves.count, steps) - 1, -1, -1)]
     return shared([(max(1, round(size[0] * scale)), max(1, round(size[1] * scale))) for scale in scales], steps)
 
 

@@ -258,6 +258,9 @@ class MaCo(Parameterization):
         if self.spectrum is not None:
             object.__setattr__(self, "spectrum", _strengths(self.spectrum))
 
+    def __hash__(self) -> int:
+        return hash((self.spread, self.decorrelated, self.colors, self.contrast, self.decay))
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, MaCo):
             return NotImplemented
@@ -288,7 +291,7 @@ class MaCo(Parameterization):
             return strength
         given = torch.as_tensor(self.spectrum, dtype=torch.float32)
         if given.shape[0] not in (1, shape[1]):
-            msg = f"The spectrum is of {given.shape[0]} channels and the pictures of {shape[1]}: take it from spectrum_of(images)."
+            msg = f"The spectrum is {tuple(given.shape)} and the pictures have {shape[1]} channels: take it from spectrum_of(images)."
             raise AscentError(msg)
         return _resized_spectrum(given, shape[2], shape[3])
 
@@ -370,7 +373,11 @@ def _strengths(spectrum: Any) -> np.ndarray:
     except (TypeError, ValueError):
         found = np.zeros(0, np.float32)
     if found.ndim != 3 or not found.size or not np.isfinite(found).all():
-        about = f"of shape {found.shape}, or holds values that are no numbers" if found.size else "no array (C, h, w // 2 + 1)"
+        about = (
+            f"of shape {found.shape}, or holds values that are no numbers"
+            if found.size
+            else "no array (C, h, w // 2 + 1)"
+        )
         msg = f"The spectrum is {about}: take it from spectrum_of(images)."
         raise AscentError(msg)
     return found
@@ -396,9 +403,6 @@ def _unmixed(values: Tensor, colors: Tensor) -> Tensor:
 def _normalized(colors: Colors) -> Tensor:
     """Divided by the length of its longest column."""
     matrix = np.asarray(colors, np.float32)
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not np.isfinite(matrix).all() or not matrix.any():
-        msg = f"colors is {matrix.shape}, and has to be a square matrix with one row a channel: take it from color_matrix(images)."
-        raise AscentError(msg)
     with torch.inference_mode(mode=False):
         return torch.as_tensor(matrix / np.linalg.norm(matrix, axis=0).max())
 

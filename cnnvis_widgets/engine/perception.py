@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import ImageError, ModelError
+from .errors import CnnvisError, ImageError, ModelError
 from .images import ImageLike, decode
 from .layers import Layer
 from .models import demo, load
@@ -154,7 +154,15 @@ class Perception:
     @torch.no_grad()
     def features(self, images: Tensor) -> list[Tensor]:
         """What its layers make of pictures (N, C, H, W): L tensors (N, C, h, w), each position of length 1."""
-        return [_unit(each) for each in self._features(Preprocess(channels=self._channels).fit(images.detach()))]
+        try:
+            found = self._features(Preprocess(channels=self._channels).fit(images.detach()))
+        except CnnvisError:
+            raise
+        except Exception as error:  # a network may refuse a size in any way
+            height, width = images.shape[2:]
+            msg = f"{self.measure} does not take pictures of {height}×{width} pixels: enlarge them first."
+            raise ImageError(msg) from error
+        return [_unit(each) for each in found]
 
     def reference(self, images: ImageLike | Sequence[ImageLike] | Tensor) -> KeptReference:
         """Pictures to be measured against, looked at once.
@@ -267,6 +275,9 @@ def _network(backbone: Backbone) -> Network:
         return load(backbone)
     if isinstance(backbone, nn.Module):  # torchvision's own convention
         return Network(backbone, Preprocess(mean=_IMAGENET[0], std=_IMAGENET[1]))
+    if not isinstance(backbone, Network):
+        msg = f"A backbone is a Network, a module, the name of a torchvision model or None, not {type(backbone).__name__}."
+        raise ModelError(msg)
     return backbone
 
 

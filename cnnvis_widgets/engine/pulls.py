@@ -10,8 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .errors import AscentError, LayerError
+from .errors import AscentError, CnnvisError, LayerError
 from .network import Network
+from .plain_numbers import number
 from .rectifier import Rule
 from .tiling import Tiling, cut, within
 from .trace import IMAGE, Trace
@@ -72,13 +73,23 @@ class Slope:
 
     def __init__(self, network: Network, pulls: Mapping[str, float], guide: Tensor | None, tile: int | None) -> None:
         self.network = network
-        self.pulls = {name: _pull(network, name, weight) for name, weight in pulls.items()}
+        if not isinstance(pulls, Mapping):
+            msg = (
+                f"What is pulled is {pulls!r}: give units with weights, such as {{{network.last_spatial_layer!r}: 1}}."
+            )
+            raise AscentError(msg)
+        self.pulls = {str(name): _pull(network, str(name), weight) for name, weight in pulls.items()}
         if not any(pull.weight for pull in self.pulls.values()):
             msg = "Nothing is pulled, since every weight is 0: give a layer or a channel a weight, such as 1."
             raise AscentError(msg)
-        if guide is not None:
-            self.pulls = {name: self._guided(pull, guide) for name, pull in self.pulls.items()}
         self.layers = tuple(dict.fromkeys(pull.layer for pull in self.pulls.values()))
+        if guide is not None:
+            error = self.refusal(guide)
+            if error is not None:
+                size = "×".join(map(str, _size(guide)))
+                msg = f"A guide of {size} pixels does not go through {network.name} up to {self.layers[-1]!r}: give a larger one."
+                raise AscentError(msg) from error
+            self.pulls = {name: self._guided(pull, guide) for name, pull in self.pulls.items()}
         self.tiling = Tiling.for_fields(tile, (network.layer(name).receptive_field for name in self.layers))
 
     def at(
@@ -122,7 +133,9 @@ class Slope:
         """Why a picture of this size does not go through the layers; None if it does."""
         try:
             self.network.trace(picture[..., :_ENOUGH, :_ENOUGH], *self.layers, logits=False)
-        except (RuntimeError, IndexError) as error:
+        except CnnvisError:
+            raise
+        except Exception as error:  # noqa: BLE001 (a network may refuse a size in any way)
             return error
         return None
 
@@ -175,22 +188,21 @@ class _Sums:
 def _pull(network: Network, name: str, weight: float) -> Pull:
     layer, _, channel = name.rpartition(":")
     known = {each.name for each in network.layers}
-    if name in known or not channel.isdigit():
+    if name in known or not layer or not channel.isdigit():
         layer, channel = name, ""
     count = network.layer(layer).channels
     if channel and int(channel) >= count:
         msg = f"{layer} has channels 0–{count - 1}; {channel} is not one of them."
         raise LayerError(msg)
-    if not math.isfinite(weight):
-        msg = f"The weight of {name} is {weight}: give a number."
+    if not math.isfinite(number(weight)):
+        msg = f"The weight of {name} is {weight!r}: give a number."
         raise AscentError(msg)
-    return Pull(layer, int(channel) if channel else None, float(weight))
+    return Pull(layer, int(channel) if channel else None, float(number(weight)))
 
 
 def _maps(trace: Trace, layer: str) -> Tensor:
-    """(1, C, h, w); a vector counts as one position."""
-    maps = trace.network.layer(layer).channels_first(trace[layer])
-    return maps if maps.ndim > 2 else maps[:, :, None, None]
+    """(1, C, h, w); a vector counts as one position, tokens as a row of them."""
+    return trace.network.layer(layer).maps(trace[layer])
 
 
 def _scale(found: Found) -> float:

@@ -18,6 +18,7 @@ from .images import encode_png, name_of, to_uint8
 from .layers import Layer
 from .network import Network
 from .pictures import contact_sheet, resize
+from .plain_numbers import whole
 from .steps import Step, Steps
 
 _SHARED = 4  # a patch larger than this part of its picture is not cut out: the picture is kept once for all channels
@@ -197,13 +198,16 @@ def strongest_patches(
     Zeiler & Fergus, "Visualizing and Understanding Convolutional Networks", ECCV 2014. Girshick et al., "Rich feature hierarchies",
     CVPR 2014.
     """
-    if count < 1 or batch < 1:
-        msg = f"count is {count} and batch is {batch}: both are at least 1."
+    if min(whole(count), whole(batch)) < 1:
+        msg = f"count is {count!r} and batch is {batch!r}: both are whole numbers, at least 1."
         raise ValueError(msg)
+    count, batch = whole(count), whole(batch)
     read = network.layer(layer)
     units = chosen_channels(read, channels)
-    if isinstance(dataset, (str, bytes, os.PathLike)):
-        msg = f"{dataset!r} is one picture or folder: give a list of pictures, or cw.folder(path)."
+    if isinstance(dataset, (str, bytes, os.PathLike)) or not (
+        isinstance(dataset, Iterable) or hasattr(dataset, "__getitem__")
+    ):
+        msg = f"{dataset!r} is no data set, but one picture, one folder or none: give a list of pictures, or cw.folder(path)."
         raise ImageError(msg)
     length = length_hint(dataset)
     return Steps(_stream(network, read, units, dataset, count, batch, length), length)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from .errors import EvaluationError, suggestion
 from .parameterization import Pixels
@@ -140,6 +140,9 @@ def variants_of(grid: Grid, steps: int) -> tuple[Variant, ...]:
         If there is no such key, or a value is none.
     """
     given = [key for key in _KNOWN if key != BASELINE] if grid is None else [grid] if isinstance(grid, str) else grid
+    if not isinstance(given, Iterable):
+        msg = f"The grid is {grid!r}: give keys such as ['l2', 'tv'], or a mapping from keys to values."
+        raise EvaluationError(msg)
     pairs = list(given.items()) if isinstance(given, Mapping) else [(key, None) for key in given]
     made = [Variant(BASELINE, _KNOWN[BASELINE].title, None, replace(BARE, steps=steps))]
     for key, values in pairs:
@@ -160,9 +163,10 @@ def _variants(key: str, values: object, steps: int) -> list[Variant]:
         return [Variant(key, one.title, None, one.changed(bare, 0.0))]
     tried = one.values if values is None else values
     found = []
-    for value in [tried] if isinstance(tried, (int, float)) else tried:  # type: ignore[attr-defined]
-        title = f"{one.title} {one.written(value)}"
+    each: Any = tried if isinstance(tried, Iterable) and not isinstance(tried, str) else [tried]
+    for value in each:
         try:
+            title = f"{one.title} {one.written(value)}"
             found.append(Variant(key, title, float(value), one.changed(bare, value), one.penalty))
         except (ValueError, TypeError) as error:
             raise EvaluationError(f"{one.title} cannot be {value!r}: {error}") from error

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch import Tensor
 
+from .beginnings import resized
 from .curves import Curves
 from .images import encode_png
 from .pictures import contact_sheet
@@ -62,16 +64,16 @@ class Synthesis:
         cls, ascent: Ascent, title: str = "Activation maximization", *, measured: bool = False, single: bool = False
     ) -> Synthesis:
         """What an ascent has come to by now; with scores `measured` on the pictures as they are, else those of the last step."""
-        importance = None if ascent.importance is None else ascent.importance.cpu().numpy()
-        alpha = ascent.opacities
+        importance = _whole(ascent.importance, ascent.size)
+        alpha = _whole(ascent.opacities, ascent.size)
         return cls(
-            ascent.pictures.float().cpu().numpy(),
+            resized(ascent.pictures, ascent.size).float().cpu().numpy(),
             (ascent.measure() if measured else ascent.scores).numpy(),
             ascent.history,
             ascent.names,
             title,
             tuple(ascent.notes),
-            None if alpha is None else alpha.float().cpu().numpy(),
+            alpha,
             None if importance is None else importance / np.maximum(importance.max((1, 2), keepdims=True), 1e-12),
             ascent.recipe,
             single,
@@ -126,6 +128,11 @@ class Synthesis:
         scale = max(1, _SHOWN // max(self.images.shape[2:]))
         tiles = [self.display(index).repeat(scale, 0).repeat(scale, 1) for index in range(min(len(self), 16))]
         return encode_png(contact_sheet(tiles, columns=min(4, len(tiles)), gap=8))
+
+
+def _whole(values: Tensor | None, size: tuple[int, int]) -> np.ndarray | None:
+    """Values (N, h, w) at the size that pictures come to after the last octave."""
+    return None if values is None else resized(values[:, None], size)[:, 0].float().cpu().numpy()
 
 
 def _lasting(history: np.ndarray, steps: int) -> np.ndarray:

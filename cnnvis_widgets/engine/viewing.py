@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .errors import AscentError
+from .errors import AscentError, CnnvisError
+from .feature_objectives import one_each
 from .network import Network
 from .objectives import Objective
 
@@ -42,11 +43,12 @@ class View:
         self._own = network.preprocess.size
         self._channels = network.preprocess.channels or 3
         self._taken: dict[tuple[int, int], bool] = {}
+        self._refused: dict[tuple[int, int], Exception] = {}
 
     def scores(self, pictures: Tensor) -> Tensor:
         """The objective (N,) of pictures as they are."""
         _, (score,) = self._free.ask(self.sized(pictures), self.objective)
-        return score.detach()
+        return one_each(score, self.count, self.objective.name).detach()
 
     def climb(self, pictures: Tensor, awake: Tensor) -> tuple[Tensor, Tensor, Silence]:
         """The scores of pictures of a size that is taken, and their gradient there.
@@ -63,9 +65,7 @@ class View:
         (scores (N,), gradients (N, C, H, W), which were silent)
         """
         trace, (score,) = self._free.ask(pictures, self.objective, wrt="image")
-        if score.shape != (self.count,):
-            msg = f"The objective gives {tuple(score.shape)} for {self.count} pictures: it has to give one number each."
-            raise AscentError(msg)
+        one_each(score, self.count, self.objective.name)
         gradient = trace.gradient(score, "image").contiguous()  # as the transforms' way back wants it
         silent = _zero(gradient).cpu() & awake
         if not silent.any():
@@ -88,6 +88,17 @@ class View:
             return pictures
         return functional.interpolate(pictures, self._own, mode="bilinear", align_corners=False)
 
+    def check(self, size: tuple[int, int]) -> None:
+        """Say it if pictures of that size can neither be looked at nor be brought to a size that can."""
+        if self._own is None and not self._takes(size):
+            error = str(self._refused[size]).strip().splitlines()
+            why = f" ({error[0]})" if error else ""
+            msg = (
+                f"{self._free.name} does not take pictures of {size[0]}×{size[1]} pixels{why}: give another size, fewer octaves, "
+                "or the network's own size by preprocess=Preprocess(size=…)."
+            )
+            raise AscentError(msg) from self._refused[size]
+
     def room(self, size: tuple[int, int], pad: int) -> int:
         """How many of `pad` pixels can be put around pictures: all of them, or none where the network takes one size only."""
         return pad if pad and self._takes((size[0] + 2 * pad, size[1] + 2 * pad)) else 0
@@ -99,8 +110,10 @@ class View:
             try:
                 with recording(on=False):
                     self._free.ask(gray, self.objective)
-            except RuntimeError:
-                self._taken[size] = False
+            except CnnvisError:  # the objective's own word, which no other size would change
+                raise
+            except Exception as error:  # noqa: BLE001 (a network may refuse a size in any way)
+                self._taken[size], self._refused[size] = False, error
             else:
                 self._taken[size] = True
         return self._taken[size]

@@ -11,6 +11,7 @@ from ..engine.feature_objectives import activation_match
 from ..engine.images import ImageLike
 from ..engine.inversion import Kept
 from ..engine.network import Network
+from ..engine.plain_numbers import number
 from ..engine.recipe import Recipe
 from ..engine.steps import Steps
 from ..engine.synthesis import Synthesis
@@ -66,9 +67,9 @@ def caricature(
     ----------
     Olah et al., Lucid, notebook "Feature inversion and caricatures", 2018; "The Building Blocks of Interpretability", Distill 2018.
     """
-    if not 0 <= power < float("inf"):
-        msg = f"power is {power}: give 0, or a positive number such as 1."
+    if not 0 <= number(power) < float("inf"):
+        msg = f"power is {power!r}: give 0, or a positive number such as 1."
         raise AscentError(msg)
     kept = Kept.of(network, image, layer)
-    objective = replace(activation_match(kept.layer, kept.activations, "dot", power=power), name=kept.layer)
+    objective = replace(activation_match(kept.layer, kept.activations, "dot", power=number(power)), name=kept.layer)
     return climbed(network, objective, recipe, size=kept.size, start=start, seed=seed, batch=1, title="Caricature")

@@ -95,7 +95,7 @@ def deepdream(
 def _pulls(layers: str | Sequence[str] | Mapping[str, float]) -> Mapping[str, float]:
     if isinstance(layers, Mapping):
         return layers
-    return dict.fromkeys([layers] if isinstance(layers, str) else layers, 1.0)
+    return dict.fromkeys([layers] if isinstance(layers, str) or not isinstance(layers, Sequence) else layers, 1.0)
 
 
 def _dreamed(dream: Dream) -> Generator[Step[Synthesis], None, None]:

@@ -9,6 +9,7 @@ import torch
 from ..engine.errors import ImageError
 from ..engine.images import ImageLike
 from ..engine.perception import Backbone, Distances, Kind, measured, perception_of
+from ..engine.plain_numbers import whole
 
 
 def perceptual_distance(
@@ -60,6 +61,10 @@ def perceptual_distance(
     ----------
     Zhang, Isola, Efros, Shechtman & Wang, "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018.
     """
+    if whole(batch) < 1:
+        msg = f"batch is {batch!r}: give how many pictures are looked at together, at least 1."
+        raise ImageError(msg)
+    batch = whole(batch)
     perception = perception_of(backbone, kind)
     first, second = perception.read(images), perception.read(others)
     if len(second) not in (1, len(first)):

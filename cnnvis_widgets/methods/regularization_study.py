@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from torch.nn import functional
 
 from ..engine.ablation import chosen_channels
 from ..engine.ascent import Ascent
+from ..engine.beginnings import pair
 from ..engine.errors import EvaluationError
 from ..engine.images import ImageLike, decode, to_uint8
 from ..engine.layers import Layer
@@ -23,6 +25,7 @@ from ..engine.network import Network
 from ..engine.objectives import channel as channel_of
 from ..engine.perception import Backbone, KeptReference, Kind, Perception, perception_of
 from ..engine.pictures import resize
+from ..engine.plain_numbers import whole
 from ..engine.preprocess import Preprocess
 from ..engine.result_store import ResultStore, fingerprint, fingerprint_of_network, packed, unpacked
 from ..engine.scenes import scenes
@@ -122,8 +125,8 @@ def regularization_study(
     units = tuple(int(each) for each in chosen_channels(read, channels))
     variants = variants_of(grid, steps)
     tried = _seeds(seeds)
-    if patches < 1:
-        msg = f"patches is {patches}: a channel needs at least one reference."
+    if whole(patches) < 1:
+        msg = f"patches is {patches!r}: a channel needs at least one reference."
         raise EvaluationError(msg)
     work = _Work(
         network,
@@ -132,12 +135,12 @@ def regularization_study(
         variants,
         tried,
         _size(network, read, size),
-        steps,
+        whole(steps),
         backbone,
         kind,
         ResultStore(_file(store)),
     )
-    return Steps(_study(work, references, patches), len(variants) * len(units) * len(work.points))
+    return Steps(_study(work, references, whole(patches)), len(variants) * len(units) * len(work.points))
 
 
 @dataclass
@@ -170,8 +173,16 @@ class _Cell:
     pictures: np.ndarray
 
     @classmethod
-    def of(cls, record: dict[str, Any]) -> _Cell:
-        return cls(*(unpacked(record[name]) for name in ("distances", "scores", "curve", "pictures")))
+    def of(cls, record: dict[str, Any] | None) -> _Cell | None:
+        """What was stored; None if nothing was, or it is damaged."""
+        try:
+            return (
+                cls(*(unpacked(record[name]) for name in ("distances", "scores", "curve", "pictures")))
+                if record
+                else None
+            )
+        except (LookupError, TypeError, ValueError, zlib.error):
+            return None
 
     def record(self) -> dict[str, Any]:
         return {name: packed(getattr(self, name)) for name in ("distances", "scores", "curve", "pictures")}
@@ -242,16 +253,14 @@ def _study(work: _Work, references: References, patches: int) -> Generator[Step[
             key = fingerprint(
                 about, json.dumps(recipe.as_dict(), sort_keys=True), channel, shown[column], perception.fingerprint
             )
-            record = work.store.get(key)
-            if record is None:
+            cell = _Cell.of(work.store.get(key))
+            if cell is None:
                 climbing = _Climbing(work, recipe, channel, board.kept[column])
                 for _ in climbing:
                     done += 1
                     yield Step(done, total, board.study())
                 cell = climbing.cell()
                 work.store.add(key, cell.record())
-            else:
-                cell = _Cell.of(record)
             board.put(row, column, cell)
             done = (row * len(work.channels) + column + 1) * parts
             yield Step(done, total, board.study())
@@ -371,8 +380,7 @@ def _given(work: _Work, given: Mapping[int, Any], channel: int) -> np.ndarray:
 
 def _size(network: Network, layer: Layer, given: int | tuple[int, int] | None) -> tuple[int, int]:
     if given is not None:
-        height, width = (given, given) if isinstance(given, int) else given
-        return int(height), int(width)
+        return pair(given) or (2 * _LEAST, 2 * _LEAST)
     own = network.preprocess.size
     seen = layer.receptive_field
     if seen is None or not layer.spatial:
@@ -382,8 +390,9 @@ def _size(network: Network, layer: Layer, given: int | tuple[int, int] | None) -
 
 
 def _seeds(given: int | Sequence[int]) -> tuple[int, ...]:
-    seeds = tuple(range(given)) if isinstance(given, int) else tuple(int(each) for each in given)
-    if not seeds or len(set(seeds)) < len(seeds):
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    seeds = tuple(whole(each) for each in given) if several else tuple(range(whole(given)))  # type: ignore[union-attr]
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
         msg = f"seeds is {given!r}: give a number of 1 or more, or different whole numbers."
         raise EvaluationError(msg)
     return seeds

@@ -41,6 +41,11 @@ class Errand:
     channel: int
     other: int = -1
 
+    @property
+    def units(self) -> list[int]:
+        """The channels whose pictures it begins with."""
+        return [each for each in (self.channel, self.other) if each >= 0]
+
 
 @dataclass(frozen=True)
 class Found:

@@ -21,7 +21,7 @@ def wall_told(wall: Wall, found: Strongest | None, profile: tuple[np.ndarray, st
         "layer": wall.layer,
         "key": wall.key(0),
         "channels": wall.channels,
-        "size": list(wall.size or (0, 0)),
+        "size": list(wall.size),
         "steps": wall.steps,
         "marks": sorted(wall.marks),
         "seed": wall.seed,

@@ -154,7 +154,7 @@ class Wall:
     Parameters
     ----------
     size
-        (height, width) of the pictures; None: as the network takes them.
+        (height, width) of the pictures.
     cache
         Where finished cells are kept; None: nowhere.
     print_of_network
@@ -166,7 +166,7 @@ class Wall:
         network: Network,
         layer: str,
         recipe: Recipe,
-        size: tuple[int, int] | None,
+        size: tuple[int, int],
         seed: int,
         cache: PictureCache | None,
         print_of_network: str,

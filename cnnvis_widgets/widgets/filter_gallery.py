@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,6 +16,7 @@ from . import _filter_facts as facts
 from . import _filter_study as study
 from . import _filter_told as told
 from ._base import Update, Viewer, _as_network, built
+from ._filter_agenda import Agenda, Changed, Look
 from ._filter_poster import contact_sheet
 from ._filter_wall import Cell, Wall, decoded, small_recipe
 from ._traits import option, state
@@ -35,12 +36,6 @@ SAVED = 40
 LAYERS = 4
 #: The films in an exported page may take so many bytes.
 FILMS = 12e6
-#: Units whose variants, large pictures and ways are kept in memory.
-STUDIES = 64
-#: Units most like the chosen one that stand beside it.
-ALIKE = 5
-#: Cells of an earlier day that are looked up at once.
-LOOKED_UP = 32
 
 
 class FilterGallery(Viewer):
@@ -112,25 +107,16 @@ class FilterGallery(Viewer):
         )  # so that no word from the page is lost between the last look and the end of the work
         self._news = threading.Event()
         self._listening = False
-        self._paused = False
         self._state: Any = None
         self._print = ""
         self._walls: OrderedDict[Any, Wall] = OrderedDict()
-        self._found: dict[str, Strongest] = {}  # by layer
-        self._search: tuple[tuple[str, int], Iterator[Any]] | None = None  # of a layer over so many pictures
-        self._searched: dict[str, int] = {}  # by layer, over how many pictures it has come to its end
-        self._profiled: dict[str, int] = {}
-        self._profiles: dict[str, tuple[np.ndarray, str]] = {}
-        self._errands: deque[study.Errand] = deque()
-        self._wished: set[study.Errand] = set()  # asked for by a person
-        self._running: tuple[study.Errand, Iterator[study.Found]] | None = None
-        self._studies: OrderedDict[study.Errand, study.Found] = OrderedDict()
         self._sent: dict[tuple[str, int], Any] = {}
-        self._trouble = ""  # why the last errand came to nothing
         self._began = (0.0, 0)
         if layer is not None:
             options = {"layer": layer, **options}
-        super().__init__(_as_network(network), None, **options)
+        network = _as_network(network)
+        self._agenda = Agenda(network, self._cache)
+        super().__init__(network, None, **options)
 
     # for a person in Python -----------------------------------------------------------------------------------------
 
@@ -161,10 +147,8 @@ class FilterGallery(Viewer):
 
     def cancel(self) -> None:
         """Stop what is being computed; what is there stays and can be looked at, and `run` in the page goes on with it."""
-        self._paused = True
-        self._errands.clear()
-        self._wished.clear()
-        self._running = None
+        self._agenda.paused = True
+        self._agenda.drop()
         super().cancel()
         wall = self._wall_shown()
         if wall is not None:
@@ -210,18 +194,14 @@ class FilterGallery(Viewer):
                 f"Choose a unit of {self.layer} first: channel=0, say." if chosen < 0 else "Choose two different units."
             )
             raise LayerError(msg)
-        errand = study.Errand(kind, self.layer, chosen, other)
-        self._trouble = ""
-        self._wished.add(errand)
-        if errand not in self._errands:
-            self._errands.append(errand)
+        self._agenda.wish(study.Errand(kind, self.layer, chosen, other))
         self.channel = chosen
         self._moved(None)
 
     def _ask(self) -> None:
         if not self._started:
             return
-        self._paused = False
+        self._agenda.paused = False
         self.status = "busy"
         self._task.submit(self._work)
         self._news.set()
@@ -258,23 +238,31 @@ class FilterGallery(Viewer):
     def _turns(self, wall: Wall) -> Generator[Update, None, bool]:
         """Whatever is to be done now, a little of each in turn; whether nothing is left."""
         done = True
-        for job in (
-            self._look_up,
-            self._climb,
-            self._run_errand,
-            self._search_on,
-            self._profile,
-            self._climb_alike,
-            self._climb_rest,
-        ):
-            for traits in job(wall):
-                done = False
-                yield Update({**traits, **self._told(wall)}, self._progress(wall))
-        if done:
-            done = not any(True for _ in self._recall(wall))
+        for changed in self._changes(wall):
+            done = False
+            yield Update({**self._values(changed, wall), **self._told(wall)}, self._progress(wall))
+        done = done and not self._agenda.recall(wall)
         if done:
             yield Update(self._closing(wall))
         return done
+
+    def _changes(self, wall: Wall) -> Iterator[Changed]:
+        """Once around all jobs: after each step, which traits have changed. What is looked at may change between two."""
+        yield from self._agenda.look_up(wall, self._look(wall))
+        if self._due(wall):
+            yield ()
+        if self.unit.get("channel", -1) != self._chosen(wall):
+            yield ("unit",)
+        for job in self._agenda.jobs:
+            yield from job(wall, self._look(wall))
+
+    def _look(self, wall: Wall) -> Look:
+        return Look(self._seen(wall), self.channel, self.mode, self.whole, self.dataset)
+
+    def _seen(self, wall: Wall) -> list[int]:
+        """The channels in view, in the order seen."""
+        chosen = [each for each in self.viewport if 0 <= each < wall.channels]
+        return chosen or list(range(min(PAGE, wall.channels)))
 
     def _end(self) -> bool:
         """Stop listening, unless something has been said since."""
@@ -292,13 +280,8 @@ class FilterGallery(Viewer):
             self._state, self._print = found, ""
         if changed:
             self._walls.clear()
-            self._found.clear()
-            self._profiles.clear()
-            self._searched.clear()
-            self._profiled.clear()
-            self._studies.clear()
+            self._agenda.forget()
             self._sent.clear()
-            self._search = None
         return changed
 
     def _asked_for(self, wall: Wall) -> bool:
@@ -341,159 +324,6 @@ class FilterGallery(Viewer):
         small = (min(SIDE, own[0]), min(SIDE, own[1]))
         return small if small == own or facts.takes(self.network, self.layer, small) else own
 
-    # what there is to do, each a little at a time ---------------------------------------------------------------------
-
-    def _seen(self, wall: Wall) -> list[int]:
-        """The channels in view, in the order seen."""
-        chosen = [each for each in self.viewport if 0 <= each < wall.channels]
-        return chosen or list(range(min(PAGE, wall.channels)))
-
-    def _look_up(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """What is in view and on the disk."""
-        unknown = wall.unknown(self._seen(wall))
-        if unknown:
-            found = [cell for cell in map(wall.cell, unknown) if cell is not None]
-            if found:
-                yield {}
-        if self._due(wall):
-            yield {}
-
-    def _climb(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """A step of what is in view."""
-        if self._paused or (self.mode == "patches" and self.dataset and self.layer not in self._found):
-            return
-        batch = wall.next(self._seen(wall), self.channel)
-        if batch is not None:
-            before = wall.done[batch.channels].max(initial=0)
-            wall.step(batch)
-            marked = any(before < mark <= batch.done for mark in wall.marks) or batch.finished
-            yield {"unit": self._unit(wall)} if marked and self.channel in batch.channels else {}
-
-    def _climb_alike(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """A step of the units most like the chosen one, which stand beside it, once all that is in view is finished."""
-        if self._paused or self.mode != "synthesized" or wall.steps_left(self._seen(wall)):
-            return
-        left = [each for each in self._alike(wall) if wall.cell(each) is None or not wall.whole(each)]
-        batch = wall.next(left) if left else None
-        if batch is not None:
-            wall.step(batch)
-            yield {}
-
-    def _alike(self, wall: Wall) -> list[int]:
-        """The units whose answers are most like those of the chosen one."""
-        profile, _ = self._profiles.get(wall.layer, (None, ""))
-        if profile is None or not 0 <= self.channel < wall.channels:
-            return []
-        near = facts.likeness(profile, self.channel)
-        near[self.channel] = np.nan
-        return [int(each) for each in np.argsort(-np.nan_to_num(near, nan=-1), kind="stable")[:ALIKE] if near[each] > 0]
-
-    def _climb_rest(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """A step of what nobody looks at, once all that is in view is finished."""
-        if self._paused or not self.whole or wall.steps_left(self._seen(wall)):
-            return
-        rest = np.flatnonzero(wall.done < wall.steps)[:64].tolist()
-        unknown = wall.unknown(rest)
-        for channel in unknown:
-            wall.cell(channel)
-        batch = wall.next([each for each in rest if not wall.whole(each)])
-        if batch is not None:
-            wall.step(batch)
-        if rest:
-            yield {}
-
-    def _run_errand(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """A step of what was asked for of one unit."""
-        from ..engine.errors import CnnvisError
-
-        if self._running is None and not self._errands and not self._paused:
-            self._think_ahead(wall)
-        if self._running is None and self._errands and not self._paused:
-            errand = self._errands.popleft()
-            if errand.layer == wall.layer and all(
-                wall.whole(each) for each in (errand.channel, errand.other) if each >= 0
-            ):
-                self._running = (errand, study.run(errand, self.network, wall, self._cache))
-            elif errand.layer == wall.layer:
-                yield from self._prepare(wall, errand)
-        if self._running is None:
-            return
-        errand, steps = self._running
-        if errand.kind == "variants" and errand.channel != self.channel and errand not in self._wished:
-            self._running = None  # begun unasked, and nobody looks at it any more
-            self._studies.pop(errand, None)
-            yield {}
-            return
-        try:
-            found = next(steps, None)
-        except CnnvisError as error:  # a picture of 512 px that the network does not take, say: all else goes on
-            self._trouble, found = str(error), None
-        if found is None:
-            self._running = None
-            yield {"unit": self._unit(wall)}
-            return
-        self._studies[errand] = found
-        self._studies.move_to_end(errand)
-        while len(self._studies) > STUDIES:
-            self._studies.popitem(last=False)
-        here = errand.layer == wall.layer and errand.channel == self.channel
-        yield {"unit": self._unit(wall)} if here else {}
-
-    def _think_ahead(self, wall: Wall) -> None:
-        """When all that is in view is finished: the variants of the chosen unit."""
-        errand = study.Errand("variants", wall.layer, self.channel)
-        idle = (
-            self.mode == "synthesized" and 0 <= self.channel < wall.channels and not wall.steps_left(self._seen(wall))
-        )
-        if idle and errand not in self._studies and wall.whole(self.channel) and self.channel not in wall.notes:
-            self._errands.append(errand)
-
-    def _prepare(self, wall: Wall, errand: study.Errand) -> Iterator[dict[str, Any]]:
-        """The units' own pictures come first."""
-        self._errands.append(errand)
-        batch = wall.next([each for each in (errand.channel, errand.other) if each >= 0 and not wall.whole(each)])
-        if batch is not None:
-            wall.step(batch)
-            yield {}
-
-    def _search_on(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """A batch of the data set."""
-        from ..engine.strongest import strongest_patches
-
-        count = len(self.dataset)
-        if self._paused or self._searched.get(wall.layer, 0) == count:
-            return
-        if self._search is None or self._search[0] != (wall.layer, count):
-            found = strongest_patches(self.network, wall.layer, self.dataset[:count], count=facts.PATCHES)
-            self._search = ((wall.layer, count), iter(found))
-        step = next(self._search[1], None)
-        if step is None:
-            self._search, self._searched[wall.layer] = None, count
-            yield {"wall": self._wall_told(wall), "unit": self._unit(wall)}
-            return
-        self._found[wall.layer] = step.result
-        yield {"wall": self._wall_told(wall)} if step.done == step.total or self.mode == "patches" else {}
-
-    def _profile(self, wall: Wall) -> Iterator[dict[str, Any]]:
-        """What the units answer to the same pictures."""
-        count = len(self.dataset)
-        if self._paused or self._profiled.get(wall.layer) == count:
-            return
-        pictures = facts.probes(self.network, self.dataset[:count], self.seed, self._side())
-        answered = facts.answers(self.network, self.network.layer(wall.layer), pictures)
-        what = "pictures of the data set" if self.dataset else "pictures of noise"
-        self._profiles[wall.layer] = (facts.profiles(answered), f"{len(pictures)} {what}")
-        self._profiled[wall.layer] = count
-        yield {"wall": self._wall_told(wall), "unit": self._unit(wall)}
-
-    def _recall(self, wall: Wall) -> Iterator[None]:
-        """Of the units out of view, what is on the disk: so that they can be sorted."""
-        unknown = wall.unknown(range(wall.channels))[:LOOKED_UP]
-        for channel in unknown:
-            wall.cell(channel)
-        if unknown:
-            yield
-
     # what the page is told ----------------------------------------------------------------------------------------------
 
     def _opening(self, wall: Wall) -> dict[str, Any]:
@@ -508,27 +338,34 @@ class FilterGallery(Viewer):
     def _closing(self, wall: Wall) -> dict[str, Any]:
         return {"wall": self._wall_told(wall), "unit": self._unit(wall), "cells": self._saved(wall), **self._told(wall)}
 
+    def _values(self, changed: Changed, wall: Wall) -> dict[str, Any]:
+        tell = {"wall": self._wall_told, "unit": self._unit}
+        return {name: tell[name](wall) for name in changed}
+
     def _wall_told(self, wall: Wall) -> dict[str, Any]:
-        profile = self._profiles.get(wall.layer, (np.zeros((0, 0), np.int8), ""))
-        return told.wall_told(wall, self._found.get(wall.layer), profile, len(self.dataset))
+        profile = self._agenda.profiles.get(wall.layer, (np.zeros((0, 0), np.int8), ""))
+        return told.wall_told(wall, self._agenda.found.get(wall.layer), profile, len(self.dataset))
 
     def _unit(self, wall: Wall) -> dict[str, Any]:
         """All about the chosen unit; nothing where none is chosen."""
-        chosen = self.channel
-        found = self._found.get(wall.layer)
-        return told.unit_told(wall, chosen, found, self._studies) if 0 <= chosen < wall.channels else {}
+        chosen, found = self._chosen(wall), self._agenda.found.get(wall.layer)
+        return told.unit_told(wall, chosen, found, self._agenda.studies) if chosen >= 0 else {}
+
+    def _chosen(self, wall: Wall) -> int:
+        return self.channel if self.channel < wall.channels else -1
 
     def _told(self, wall: Wall) -> dict[str, Any]:
         """A sentence, and whether anything is computed."""
         seen = self._seen(wall)
         there = sum(map(wall.whole, seen))
         every = int((wall.done >= wall.steps).sum())
-        if self._paused:
+        if self._agenda.paused:
             return {"message": f"Stopped: {every} of {wall.channels} units are finished"}
-        if self._running is not None:
-            return {"message": self._errand_told(self._running[0]), "status": "busy"}
-        if self._search is not None and self.mode == "patches":
-            found = self._found.get(wall.layer)
+        errand = self._agenda.running
+        if errand is not None:
+            return {"message": self._errand_told(errand), "status": "busy"}
+        if self._agenda.searching and self.mode == "patches":
+            found = self._agenda.found.get(wall.layer)
             return {
                 "message": f"Strongest patches of {found.done if found else 0} of {len(self.dataset)} pictures",
                 "status": "busy",
@@ -541,10 +378,10 @@ class FilterGallery(Viewer):
         if self.whole and every < wall.channels:
             return {"message": f"Sharpening: {every} of {wall.channels} units finished", "status": "busy"}
         kept = f" ({self._cache.why_not})" if self._cache is not None and self._cache.why_not else ""
-        return {"message": self._trouble or f"{every} of {wall.channels} units finished{kept}"}
+        return {"message": self._agenda.trouble or f"{every} of {wall.channels} units finished{kept}"}
 
     def _errand_told(self, errand: study.Errand) -> str:
-        found = self._studies.get(errand)
+        found = self._agenda.studies.get(errand)
         name = f"{errand.layer}:{errand.channel}"
         what = {"sharp": f"Sharpening {name} to {study.LARGE} px", "variants": f"Painting {name} in other ways"}
         deed = what.get(errand.kind, f"Painting the way from {name} to {errand.other}")
@@ -565,10 +402,11 @@ class FilterGallery(Viewer):
         return f", {seconds:.0f} s left" if seconds >= 1 else ""
 
     def _progress(self, wall: Wall) -> float | None:
-        if self._paused:
+        if self._agenda.paused:
             return None
-        if self._running is not None:
-            found = self._studies.get(self._running[0])
+        errand = self._agenda.running
+        if errand is not None:
+            found = self._agenda.studies.get(errand)
             return found.done / max(1, found.steps) if found else None
         seen = self._seen(wall)
         wanted = range(wall.channels) if self.whole and not wall.steps_left(seen) else seen
@@ -579,7 +417,7 @@ class FilterGallery(Viewer):
 
     def _due(self, wall: Wall) -> list[Cell]:
         """The cells in view of which the page has an older picture, or none."""
-        wanted = [*self._seen(wall), *self._alike(wall)]
+        wanted = [*self._seen(wall), *self._agenda.alike(wall, self.channel)]
         return [
             cell
             for cell in wall.cells(wanted)
@@ -597,7 +435,7 @@ class FilterGallery(Viewer):
         if due:
             self.send(told.parcel(wall, due), [cell.jpeg for cell in due])
             self._sent |= {(wall.layer, cell.channel): (wall.key(0), cell.done) for cell in due}
-        found = self._found.get(wall.layer)
+        found = self._agenda.found.get(wall.layer)
         if found is not None and self.mode == "patches":
             self._deliver_patches(wall, found)
 
@@ -612,7 +450,7 @@ class FilterGallery(Viewer):
 
     def _saved(self, wall: Wall) -> dict[str, Any]:
         """The pictures in view, for a notebook that is opened again."""
-        return told.pictures_told(wall, self._seen(wall)[:SAVED], self._found.get(wall.layer))
+        return told.pictures_told(wall, self._seen(wall)[:SAVED], self._agenda.found.get(wall.layer))
 
     def _has_result(self) -> bool:
         return any(bool(wall.done.any()) for wall in list(self._walls.values()))
@@ -623,14 +461,9 @@ class FilterGallery(Viewer):
     def _release(self) -> None:
         super()._release()
         self._walls.clear()
-        self._found.clear()
-        self._profiles.clear()
-        self._searched.clear()
-        self._profiled.clear()
-        self._studies.clear()
+        self._agenda.forget()
+        self._agenda.drop()
         self._sent.clear()
-        self._errands.clear()
-        self._search = self._running = None
         self._state = None
         self._news.set()
 
@@ -663,7 +496,7 @@ class FilterGallery(Viewer):
             order = list(dict.fromkeys([*self._seen(wall), *np.flatnonzero(wall.done > 0).tolist()]))
             units = {}
             for cell in wall.cells(order):
-                unit = told.unit_told(wall, cell.channel, self._found.get(wall.layer), self._studies)
+                unit = told.unit_told(wall, cell.channel, self._agenda.found.get(wall.layer), self._agenda.studies)
                 room -= sum(map(len, [*unit["film"]["data"], unit["sheet"]]))
                 if room < 0:
                     break
@@ -673,7 +506,7 @@ class FilterGallery(Viewer):
                 {
                     "wall": self._wall_told(wall),
                     "weights": facts.weights_of(self.network, wall.layer),
-                    "cells": told.pictures_told(wall, order, self._found.get(wall.layer)),
+                    "cells": told.pictures_told(wall, order, self._agenda.found.get(wall.layer)),
                     "units": units,
                 },
             )

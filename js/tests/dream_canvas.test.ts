@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { octaveSizes, whereIs } from "../src/kit/dream_plan";
 import { dreamStore } from "../src/kit/dream_store";
 import { moved, placeOf } from "../src/kit/dream_strip";
+import { apart } from "../src/kit/pull_curves";
 import { unitOf, unitsOf, weightText } from "../src/kit/mix_panel";
 import widget from "../src/widgets/dream_canvas";
 import { dreamFrame, dreamPlan, dreamState, floats, layer, press, run, settle, show } from "./states";
@@ -102,18 +103,34 @@ test("the newest frame is shown, with its place in the dream, its film and what 
 test("curves are read at the frame shown, in multiples of the photo’s own; silent and unpulled units say so", async () => {
   const view = await shown();
   const read = () => view.all(".dc-one-pull").map((each) => plain(each.textContent));
-  expect(read()).toEqual(["conv14 ×", "conv2:1, silent in the photo0.4"]);
+  expect(read()).toEqual(["conv14 ×", "conv2:10.4"]);
   view.model.set("shown", 1);
   await settle();
-  expect(read()).toEqual(["conv11 ×", "conv2:1, silent in the photonot pulled"]);
-  const curves = view.all(".dc-curve").map((each) => each.getAttribute("d")!.match(/[ML]/g)!.length);
+  expect(read()).toEqual(["conv11 ×", "conv2:1not pulled"]);
+  const curves = view.all(".dc-pulls .cnn-chart-line").map((each) => each.getAttribute("d")!.match(/[ML]/g)!.length);
   expect(curves).toEqual([7, 5]); // from the photo on; a gap where it was not pulled
+});
+
+test("units silent in the photo have an axis of their own, and each axis has round ticks", async () => {
+  const view = await shown();
+  const marks = view.all(".dc-bundle").map((each) => [...each.querySelectorAll(".cnn-chart-y span")].map((mark) => plain(mark.textContent)));
+  expect(marks).toEqual([["1 ×", "2 ×"], ["0", "0.1", "0.2", "0.3", "0.4"]]);
+  view.model.set("curves", { ...view.model.get("curves"), silent: [] });
+  await settle();
+  expect(view.all(".dc-bundle").map((each) => each.hidden)).toEqual([false, true]);
+});
+
+test("names stand at the ends of their lines, in the same order and never on one another", () => {
+  expect(apart([80, 20])).toEqual([80, 20]);
+  expect(apart([50, 48, 52])).toEqual([64, 48, 80]);
+  expect(apart([96, 96, 90])).toEqual([80, 96, 64]);
+  expect(apart([0, 0, 0, 0, 0, 0, 0, 0])).toEqual([0, 16, 32, 48, 64, 80, 96, 112]);
 });
 
 test("a unit that was left out for a while leaves a gap in its curve", async () => {
   const curves = { ...dreamState().curves, silent: [], values: floats(1, 1.5, NaN, NaN, 3, 4, 1, 1, 1, 1, 1, 1) };
   const view = await shown({ curves });
-  expect(view.all(".dc-curve").map((each) => each.getAttribute("d")!.match(/M/g)!.length)).toEqual([2, 1]);
+  expect(view.all(".dc-pulls .cnn-chart-line").map((each) => each.getAttribute("d")!.match(/M/g)!.length)).toEqual([2, 1]);
 });
 
 test("while it dreams, frames that are not there yet have their place already", async () => {
@@ -236,7 +253,7 @@ test("z goes from dream to split to photo, and the line between them follows the
   expect(line.hidden).toBe(false);
   press(line, "ArrowRight");
   press(line, "ArrowRight", { shiftKey: true });
-  expect(line.getAttribute("aria-valuenow")).toBe("62");
+  expect(line.getAttribute("aria-valuenow")).toBe("61");
   press(line, "Home");
   expect(line.getAttribute("aria-valuetext")).toBe("0 % photo at the left");
   press(view.find(".cnn"), "z");
@@ -256,6 +273,7 @@ test("a weight is set by its slider, 0 leaves the layer out, and the picture is 
   expect(view.find(".dc-older").textContent).toBe("older than the mix");
   press(slider(view, "conv1"), "0");
   expect(view.model.get("mix").conv1).toBe(0);
+  await settle();
   expect(slider(view, "conv1").getAttribute("aria-valuetext")).toBe("left out");
 });
 

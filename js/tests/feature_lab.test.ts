@@ -55,12 +55,12 @@ test("there is a slider for every transform, penalty and part of the ascent, and
 test("usual ranges have a bracket, and whether a value is outside is said in words", async () => {
   const view = run(widget, state());
   await settle();
-  expect(view.all(".fl-knob .fl-bracket").filter((each) => !each.hidden)).toHaveLength(4);
+  expect(view.all(".cnn-knob .cnn-bracket").filter((each) => !each.hidden)).toHaveLength(4);
   expect(valueText(view, "Jitter")).toBe("8 px, inside the usual 8 to 64");
   expect(valueText(view, "Rotate")).toBe("±10°, outside the usual 15 to 180");
   expect(valueText(view, "Scale")).toBe("0.90–1.10, inside the usual 1 to 1.4");
   expect(view.find(".fl-key").textContent).toContain("usual range");
-  const bracket = slider(view, "Jitter").parentElement!.querySelector<HTMLElement>(".fl-bracket")!;
+  const bracket = slider(view, "Jitter").parentElement!.querySelector<HTMLElement>(".cnn-bracket")!;
   expect(bracket.style.left).toContain("0.0833");
 });
 
@@ -188,25 +188,25 @@ test("curves have a line each, B dashed, a mark at the frame, notches at changes
   const view = run(widget, state({ run_a: climbed({ changes: [32] }) }));
   await settle();
   const [response, distance] = view.all(".fl-chart");
-  expect(response.querySelectorAll(".fl-line")).toHaveLength(2);
-  expect(response.querySelectorAll(".fl-dashed")).toHaveLength(1);
-  expect(response.querySelector(".fl-notch")!.getAttribute("d")).toBe("M32 96v-6");
-  expect(response.querySelector(".fl-now")!.getAttribute("d")).toBe("M64 0V96");
+  expect(response.querySelectorAll(".cnn-chart-line")).toHaveLength(2);
+  expect(response.querySelectorAll(".cnn-chart-dashed")).toHaveLength(1);
+  expect(response.querySelector(".cnn-chart-notch")!.getAttribute("d")).toBe("M32 96v-6");
+  expect(response.querySelector(".cnn-chart-now")!.getAttribute("d")).toBe("M64 0V96");
   expect(response.getAttribute("aria-label")).toBe("Response, Mean of the map: A ends at 4, B ends at 8");
   expect(distance.querySelector("p")!.textContent).toMatch(/^To the patch; axis from 0\.67$/);
   frames(view)[1].click();
   await settle();
-  expect(view.find(".fl-now").getAttribute("d")).toBe("M32 0V96");
+  expect(view.find(".cnn-chart-now").getAttribute("d")).toBe("M32 0V96");
 });
 
 test("pointing at a curve reads both out at that step, leaving restores", async () => {
   const view = run(widget, state());
   await settle();
-  const svg = view.find(".fl-plot svg");
+  const svg = view.find(".cnn-chart-plot svg");
   svg.getBoundingClientRect = () => ({ left: 0, width: 100 }) as DOMRect;
-  view.find(".fl-plot").dispatchEvent(new MouseEvent("pointermove", { clientX: 50 }));
+  view.find(".cnn-chart-plot").dispatchEvent(new MouseEvent("pointermove", { clientX: 50 }));
   expect(cells(view).slice(1, 3)).toEqual(["Step|32|32", "Response|2|6"]);
-  view.find(".fl-plot").dispatchEvent(new MouseEvent("pointerleave"));
+  view.find(".cnn-chart-plot").dispatchEvent(new MouseEvent("pointerleave"));
   expect(cells(view)[1]).toBe("Step|64|64");
 });
 

@@ -1,7 +1,9 @@
 // @vitest-environment jsdom
 import { afterEach, expect, test, vi } from "vitest";
 import { available, dead, deadWord, likeness, mostAlike, ordered, readWall } from "../src/kit/filter_wall";
-import { readFilters, weight } from "../src/kit/filter_weights";
+import { cellStore } from "../src/kit/cell_store";
+import { paintFilter, readFilters, weight } from "../src/kit/filter_weights";
+import { PlainModel } from "../src/kit/plain_model";
 import widget from "../src/widgets/filter_gallery";
 import { bytes, filterUnit, filterWall, floats, galleryState, ints, layer, press, run, settle, show } from "./states";
 
@@ -291,4 +293,90 @@ test("weights are levels of the filter's own bound", () => {
   const filters = readFilters({ layer: "conv1", why: "", near: [], rgb: false, inputs: 1, shown: 1, height: 1, width: 2, dead: [], chosen: ints(0), bound: floats(0.5), data: new DataView(Int8Array.from([127, -64]).buffer) })!;
   expect(weight(filters, 0, 0, 0)).toBeCloseTo(0.5);
   expect(weight(filters, 0, 0, 1)).toBeCloseTo(-0.252, 3);
+});
+
+test("an older picture does not take the place of a newer one, and weights of another layer are not this one's", () => {
+  const model = new PlainModel(galleryState());
+  const store = cellStore(model as never, () => {}, new AbortController().signal);
+  const parcel = (done: number) => model.emit("msg:custom", { type: "cells", kind: "synthesized", layer: "conv1", key: "k1", channels: [4], done: [done], scores: [1] }, [bytes(done)]);
+  [9, 2].forEach(parcel);
+  expect(store.picture(store.wall("conv1")!, 4)).toMatchObject({ done: 9 });
+  expect([store.weights("conv1")?.layer, store.weights("conv2")]).toEqual(["conv1", null]);
+});
+
+/** The colors that are put on a canvas, one number a pixel. */
+function painted(more: object): number[] {
+  const pixels: number[] = [];
+  vi.stubGlobal("ImageData", class { constructor(public data: Uint8ClampedArray) {} });
+  const canvas = { width: 0, height: 0, getContext: () => ({ putImageData: ({ data }: ImageData) => pixels.push(...new Uint32Array(data.slice().buffer)) }) };
+  const told = { layer: "c", why: "", near: [], rgb: true, inputs: 3, shown: 3, height: 1, width: 1, dead: [], chosen: ints(0, 1, 2), bound: floats(1, 1), data: new DataView(Int8Array.from([127, 0, -127, 0, 0, 127]).buffer), ...more };
+  paintFilter(canvas as never, readFilters(told)!, 0, "light");
+  vi.unstubAllGlobals();
+  return pixels;
+}
+
+test("a filter over colors is painted in them: red, then green, then blue", () => {
+  expect(painted({})).toEqual([0xff0180ff]);
+});
+
+test("a filter over many inputs is painted map by map", () => {
+  const [first, second, third] = painted({ rgb: false });
+  expect(new Set([first, second, third]).size).toBe(3);
+  expect(painted({ rgb: false, data: new DataView(Int8Array.from([127, 0, -127, 9, 9, 9]).buffer) })).toEqual(painted({ rgb: false }));
+});
+
+test("without motion a replay shows the last frame at once", async () => {
+  const before = globalThis.matchMedia;
+  globalThis.matchMedia = ((query: string) => ({ matches: query.includes("reduced-motion"), addEventListener() {} })) as never;
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  press(view.find(".cnn"), ",");
+  press(view.find(".cnn"), "r");
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("12");
+  globalThis.matchMedia = before;
+});
+
+test("another unit is shown at its last frame, whichever was looked at before", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  press(view.find(".cnn"), ",");
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("3");
+  view.model.set("channel", 2);
+  view.model.set("unit", filterUnit(2));
+  await settle();
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("12");
+});
+
+test("a unit is no second one to itself", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  const asked = view.model.sent.length;
+  tiles(view)[1].dispatchEvent(new MouseEvent("click", { bubbles: true, shiftKey: true }));
+  await settle();
+  expect(view.model.sent).toHaveLength(asked);
+  expect(tiles(view)[1].dataset.pair).toBe("false");
+});
+
+test("a tile has a bar only while its picture sharpens", async () => {
+  const view = await opened({ channel: 0 });
+  expect(tiles(view).map((tile) => tile.querySelector<HTMLElement>(".fg-step")!.dataset.on)).toEqual(["false", "false", "false", "false", "true", "false"]);
+});
+
+test("a saved page asks for no deed by key either", async () => {
+  const state = galleryState({ channel: 1 });
+  const view = run(widget, { ...state, archive: { kind: "filter_gallery", entries: { conv1: { wall: state.wall, weights: state.weights, cells: state.cells, units: { 1: filterUnit(1) } } } } });
+  await settle();
+  press(view.find(".cnn"), "s");
+  expect(view.model.sent.filter(({ content }) => content.type === "sharp")).toEqual([]);
+});
+
+test("the wall does not jump while it sharpens, and is sorted anew when that is over", async () => {
+  const view = await opened({ sort: "response", channel: 0, status: "busy" });
+  await new Promise((done) => setTimeout(done, 600)); // so long it takes until it counts as busy
+  view.model.set("message", "busy");
+  await settle();
+  const before = numbers(view);
+  view.model.set("wall", filterWall({ done: ints(12, 12, 12, 12, 12, 0), score: floats(9, 3, 2, 0, 0.5, NaN) }));
+  await settle();
+  expect(numbers(view)).toEqual(before);
+  view.model.set("status", "ready");
+  await settle();
+  expect(numbers(view)[0]).toBe(0);
 });

@@ -20,6 +20,9 @@ WIDGETS = {
     "DreamCanvas": "viewer = cw.DreamCanvas(network, images, {'residual1': 1.0, 'residual2:5': 0.5}, view='split')\nviewer",
     "FeatureLab": "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=images, recipe_a={'steps': 20},"
     " recipe_b={'steps': 20})\nviewer",
+    "FeatureLab with a study": "study = cw.regularization_study(network, 'residual2', [5, 9], ['l2'], references=images,"
+    " steps=4, seeds=2).result()\nviewer = cw.FeatureLab(network, 'residual2', 5, dataset=images, study=study,"
+    " recipe_a={'steps': 20}, recipe_b={'steps': 20}, view='both')\nviewer",
     "FilterGallery": "viewer = cw.FilterGallery(network, 'residual2', images, steps=6, cache=False)\nviewer",
     "LayerExplorer": "viewer = cw.LayerExplorer(network, images)\nviewer",
     "GradCAMViewer": "viewer = cw.GradCAMViewer(network, images, classes=['car', 'fish'])\nviewer",

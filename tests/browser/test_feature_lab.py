@@ -110,7 +110,7 @@ def test_a_slider_that_moves_while_it_climbs_goes_on_from_there(lab: Lab) -> Non
         page.mouse.move(box["x"] + box["width"] * share, box["y"] + box["height"] / 2)
         page.wait_for_timeout(60)
     page.mouse.up()
-    page.locator(".fl-notch").first.wait_for(state="attached")
+    page.locator(".cnn-chart-notch").first.wait_for(state="attached")
     page.wait_for_timeout(600)
     assert step(page) > before
     assert jitter.get_attribute("aria-valuetext") == "48\u202fpx, inside the usual 8 to 64"
@@ -214,7 +214,7 @@ def test_restart_begins_again_from_noise(notebook: Notebook) -> None:
     page.get_by_role("button", name="Restart", exact=True).click()
     notebook.settle()
     assert step(page) == 48
-    assert page.locator(".fl-notch").count() == 0
+    assert page.locator(".cnn-chart-notch").count() == 0
 
 
 def test_a_dead_kernel_is_said_and_the_film_still_plays(notebook: Notebook) -> None:
@@ -249,7 +249,7 @@ def test_a_saved_laboratory_is_alive_when_it_is_opened_again(notebook: Notebook,
     page.locator("section.cnn").wait_for(timeout=60_000)
     shown = page.get_by_role("img", name="Recipe A, Fourier, robust, step 48 of 48")
     shown.wait_for()
-    assert page.locator(".fl-line").count() == 6  # two charts and the key
+    assert page.locator(".cnn-chart-line").count() == 6  # two charts and the key
     page.locator("section.cnn").press(",")
     page.get_by_role("img", name="Recipe A, Fourier, robust, step 36 of 48").wait_for()
     page.close()
@@ -288,7 +288,7 @@ def test_a_page_without_python_plays_its_film_and_keeps_curves_and_code(browser:
     assert step(page) == 4
     assert np.abs(pixels(picture(page)) - newest).mean() > 3
     response = page.get_by_role("img", name=re.compile("^Response, Mean of the map"))
-    response.locator(".fl-plot").hover(position={"x": 60, "y": 40})
+    response.locator(".cnn-chart-plot").hover(position={"x": 60, "y": 40})
     assert page.locator(".fl-numbers").inner_text() != ""
     page.get_by_role("radio", name="B", exact=True).click()
     page.get_by_role("heading", name="Recipe B").wait_for()

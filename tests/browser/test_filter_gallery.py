@@ -127,7 +127,7 @@ def test_strongest_patches_are_seen_and_sorted(notebook: Notebook) -> None:
     page.get_by_role("combobox", name="Sort").select_option("activation")
     notebook.settle()
     first = int(page.get_by_role("gridcell").first.get_attribute("data-item") or -1)
-    assert first == notebook.evaluate_python("int(viewer._found['residual2'].peak.argmax())")
+    assert first == notebook.evaluate_python("int(viewer._agenda.found['residual2'].peak.argmax())")
 
 
 def test_of_two_thousand_units_few_are_in_the_page_and_those_scrolled_to_are_computed(lab: Lab) -> None:

@@ -41,8 +41,12 @@ WIDGETS = {
         "pictures = [scene.image for scene in cw.scenes(400, seed=31)]\n"
         "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=pictures, size=128)\nviewer.wait(200)\nviewer"
     ),
+    "filter_gallery": (
+        "pictures = [scene.image for scene in cw.scenes(120, seed=31)]\n"
+        "viewer = cw.FilterGallery(network, 'residual2', pictures, channel=20, whole=True)\nviewer.wait(200)\nviewer"
+    ),
 }
-SCALES = {"saliency_viewer": 1.5}  # fine noise takes many bytes
+SCALES = {"saliency_viewer": 1.5, "filter_gallery": 1.5}  # fine noise takes many bytes
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

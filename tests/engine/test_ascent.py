@@ -434,3 +434,195 @@ def test_layers_and_classes_that_do_not_exist_are_refused_at_once(network):
         Ascent(network, cw.channel("0.33", 0))
     with pytest.raises(cw.TargetError, match="No class is called"):
         climbed(Ascent(network, "label x", recipe()))
+
+
+def dead(layer_and_channel: tuple[str, int] = ("3", 3)) -> cw.Network:
+    """A network of which one channel never says anything."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 6, 3, padding=1), nn.Identity(), nn.ReLU(), nn.Conv2d(6, 2, 1)
+    )
+    model[1].bias.data[layer_and_channel[1]] = -1e9
+    return cw.Network(model, preprocess=cw.Preprocess(size=(32, 32)))
+
+
+def test_steps_of_several_batches_can_be_shown_while_a_later_one_is_at_a_small_octave():
+    objectives = [cw.channel("1", index) for index in range(3)]
+    given = recipe(steps=16, octaves=Octaves(3, 1.4))
+    shapes = {
+        step.result.images.shape[2:] for step in cw.activation_maximization(dead(), objectives, recipe=given, batch=1)
+    }
+    assert shapes == {(32, 32)}
+
+
+def test_a_picture_that_is_given_up_in_a_small_octave_still_has_the_size_that_was_asked_for():
+    given = recipe(steps=200, octaves=Octaves(2, 1.4), alpha=True)
+    made = cw.activation_maximization(dead(), [cw.channel("3", 3), cw.channel("3", 2)], recipe=given, batch=1).result()
+    assert (made.images.shape, made.alpha.shape) == ((2, 3, 32, 32), (2, 32, 32))
+    assert made.notes[0]
+    assert not made.notes[1]
+
+
+def test_patience_ends_no_octave_but_the_last_so_that_the_picture_is_whole(network):
+    flat = cw.Objective(lambda trace: trace.logits.sum(1) * 1e-20 - trace.images.new_tensor(1.0))
+    ascent = climbed(Ascent(network, flat, recipe(steps=60, octaves=Octaves(2, 1.4), patience=2)))
+    assert ascent.pictures.shape[2:] == ascent.size
+    assert 30 < ascent.done < 60
+
+
+def test_an_ascent_out_of_patience_goes_on_when_its_recipe_is_changed(network):
+    flat = cw.Objective(lambda trace: trace.logits.sum(1) * 1e-20 - trace.images.new_tensor(1.0))
+    ascent = climbed(Ascent(network, flat, recipe(steps=60, patience=2)))
+    done = ascent.done
+    ascent.change(recipe(steps=60, patience=9))
+    assert not ascent.finished
+    assert climbed(ascent).done > done + 8
+
+
+def test_patience_is_remembered_by_a_state(network):
+    given = recipe(steps=60, patience=4)
+    flat = cw.Objective(lambda trace: trace.logits.sum(1) * 1e-20 - trace.images.new_tensor(1.0))
+    ascent = climbed(Ascent(network, flat, given), 3)
+    other = Ascent(network, flat, given)
+    other.resume(ascent.state())
+    assert climbed(other).done == climbed(ascent).done
+
+
+def test_a_change_to_fewer_steps_than_octaves_are_left_goes_on_at_the_whole_size(network):
+    ascent = climbed(Ascent(network, UNIT, recipe(steps=40, octaves=Octaves(4, 1.4))), 1)
+    ascent.change(recipe(steps=1, octaves=Octaves(4, 1.4)))
+    assert ascent.pictures.shape[2:] == ascent.size
+
+
+def test_a_change_of_the_spectrum_alone_changes_the_picture(network):
+    ascent = Ascent(network, UNIT, recipe(MaCo()))
+    before = ascent.pictures
+    spectrum = np.random.default_rng(0).random((3, 8, 5))
+    ascent.change(recipe(MaCo(spectrum=spectrum)))
+    assert (ascent.pictures - before).abs().max() > 0.01
+
+
+def test_a_picture_whose_score_became_no_number_is_the_one_before_also_with_an_optimizer_of_momentum(network):
+    passes = []
+
+    def failing(output):
+        passes.append(1)
+        return output[:, 0] * (float("nan") if len(passes) == 6 else 1.0)
+
+    ascent = Ascent(network, failing, recipe(steps=20, transforms=NONE))
+    while not ascent.finished:
+        before = ascent.pictures
+        ascent.step()
+    assert ascent.notes[0].endswith("the picture is the one before it.")
+    torch.testing.assert_close(ascent.pictures, before, atol=0, rtol=0)
+
+
+def test_the_history_keeps_a_number_a_step_and_not_the_feature_map_it_was_read_from(network):
+    ascent = climbed(Ascent(network, cw.neuron(LAYER, 1), recipe(steps=3)))
+    assert [scores.untyped_storage().nbytes() for scores in ascent._history] == [4, 4, 4]
+
+
+@pytest.mark.parametrize("error", [ValueError, AssertionError, NotImplementedError])
+def test_a_network_may_refuse_a_size_in_any_way(error):
+    class Picky(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.convolution = nn.Conv2d(3, 4, 3)
+
+        def forward(self, images):
+            if images.shape[2:] != (24, 24):
+                raise error(f"not {tuple(images.shape)}")
+            return self.convolution(images).mean((2, 3))
+
+    picky = cw.Network(Picky(), preprocess=cw.Preprocess(size=(24, 24)))
+    made = cw.activation_maximization(picky, 1, recipe=recipe(octaves=Octaves(2, 1.4)), size=30).result()
+    assert made.images.shape[2:] == (30, 30)
+    assert cw.deepdream(picky, torch.rand(1, 3, 24, 24), "convolution", steps=1).result().images.shape[2:] == (24, 24)
+
+
+def test_a_size_that_no_layer_takes_is_refused_at_once_and_a_change_to_it_changes_nothing():
+    free = cw.Network(nn.Sequential(nn.Conv2d(3, 4, 3), nn.MaxPool2d(4), nn.Conv2d(4, 2, 1)))
+    with pytest.raises(AscentError, match="does not take pictures of 2×2 pixels"):
+        Ascent(free, cw.channel("2", 1), recipe(), size=2)
+    ascent = climbed(Ascent(free, cw.channel("2", 1), recipe(), size=8), 2)
+    before, state = ascent.pictures, ascent.state()
+    with pytest.raises(AscentError, match="fewer octaves"):
+        ascent.change(recipe(octaves=Octaves(4, 2.0)))
+    torch.testing.assert_close(ascent.pictures, before, atol=0, rtol=0)
+    again = Ascent(free, cw.channel("2", 1), recipe(), size=8)
+    again.resume(state)
+    torch.testing.assert_close(climbed(ascent).pictures, climbed(again).pictures, atol=0, rtol=0)
+
+
+def test_what_is_no_state_of_the_ascent_is_refused_and_changes_nothing(network):
+    ascent = climbed(Ascent(network, [UNIT, UNIT], recipe(steps=9)), 2)
+    good, before = ascent.state(), ascent.pictures
+    one_channel = [leaf[:, :1] for leaf in good["leaves"]]
+    for bad in (
+        None,
+        {},
+        {**good, "leaves": one_channel},
+        {**good, "optimizer": {}},
+        {**good, "octave": 7},
+        {**good, "held": None},
+    ):
+        with pytest.raises(AscentError, match="no state of such an ascent"):
+            ascent.resume(bad)
+    torch.testing.assert_close(ascent.pictures, before, atol=0, rtol=0)
+    assert ascent.done == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda output: output[:, :1],
+        lambda output: output.sum(),
+        lambda _: 3.0,
+        lambda _: None,
+        lambda output: output[:, 0] * 1j,
+    ],
+    ids=["column", "scalar", "float", "None", "complex"],
+)
+@pytest.mark.parametrize("company", [False, True])
+def test_an_objective_that_is_not_one_number_for_each_picture_is_said_to_be(network, answer, company):
+    with pytest.raises(AscentError, match="one number each"):
+        cw.activation_maximization(network, [answer, 0] if company else answer, recipe=recipe()).result()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"size": "big"}, "size is 'big'"),
+        ({"size": (3, 3, 3)}, "size is"),
+        ({"size": 10**9}, "megapixels"),
+        ({"seed": None}, "seed is None"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"seed": "x"}, "seed is 'x'"),
+        ({"seed": 2**70}, "seed is"),
+        ({"batch": None}, "batch is None"),
+        ({"batch": 1.5}, "batch is 1.5"),
+        ({"recipe": None}, "no recipe None"),
+        ({"recipe": {"steps": 3}}, "no recipe"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused_with_what_to_give(network, options, message):
+    with pytest.raises(AscentError, match=message):
+        cw.activation_maximization(network, UNIT, **options)
+
+
+def test_a_channel_that_is_no_number_is_refused(network):
+    for index in (None, "1", 1.0):
+        with pytest.raises(cw.LayerError, match="is not one of them"):
+            cw.activation_maximization(network, cw.channel(LAYER, index), recipe=recipe()).result()
+
+
+def test_numbers_may_be_numpys_or_whole_floats(network):
+    made = cw.activation_maximization(
+        network,
+        [UNIT, UNIT],
+        recipe=recipe(steps=4.0, patience=np.int64(3)),
+        size=np.array([16, 20]),
+        batch=2.0,
+        seed=np.array([1, 2]),
+    )
+    assert made.result().images.shape == (2, 3, 16, 20)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 import torch
+import torchvision
 from methods.nets import CASES, fingerprint, module_of, network_of, normalized
 from torch import Tensor, nn
 
@@ -397,3 +400,59 @@ def test_a_unit_that_does_not_exist_is_refused(network, unit):
         Dream(network, noise(), {unit: 1.0})
     with pytest.raises(AscentError, match=r"zoom is 0\.5"):
         Dream(network, noise(), {"1": 1.0}).zoom(0.5)
+
+
+def test_a_dreams_state_is_written_and_read_by_torch_with_weights_only(network):
+    dream = Dream(network, noise(), {"0.3": 1.0, "0.3:1": 0.5}, octaves=2, steps=2)
+    dream.step()
+    file = io.BytesIO()
+    torch.save(dream.state(), file)
+    file.seek(0)
+    other = Dream(network, noise(seed=1), {"1": 1.0}, octaves=1, steps=5)
+    other.resume(torch.load(file, weights_only=True))
+    torch.testing.assert_close(finished(other).picture, finished(dream).picture, atol=0, rtol=0)
+
+
+def test_what_is_no_state_of_a_dream_is_refused_and_changes_nothing(network):
+    dream = Dream(network, noise(), {"0.3": 1.0}, octaves=1, steps=3)
+    dream.step()
+    before = dream.picture
+    for bad in (None, {}, {**dream.state(), "start": None}):
+        with pytest.raises(AscentError, match="no state of a dream"):
+            dream.resume(bad)
+    torch.testing.assert_close(dream.picture, before, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize(
+    ("pulls", "options", "message"),
+    [
+        ({"0.3": "x"}, {}, "weight of 0.3 is 'x'"),
+        (5, {}, "What is pulled is 5"),
+        ({"0.3": 1.0}, {"octaves": None}, "octaves is None"),
+        ({"0.3": 1.0}, {"steps": "a"}, "steps 'a'"),
+        ({"0.3": 1.0}, {"rate": None}, "rate None"),
+        ({"0.3": 1.0}, {"tile": "x"}, "tile of 'x'"),
+        ({"0.3": 1.0}, {"seed": None}, "seed is None"),
+        ({"0.3": 1.0}, {"guide": np.zeros((3, 1, 1), np.float32)}, "guide of 1×1 pixels does not go through"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused_with_what_to_give(network, pulls, options, message):
+    with pytest.raises(AscentError, match=message):
+        Dream(network, noise(), pulls, **options)
+
+
+def test_any_whole_number_is_a_seed(network):
+    assert finished(Dream(network, noise(), {"0.3": 1.0}, octaves=1, steps=1, seed=-3)).finished
+
+
+def test_the_tokens_of_a_transformer_can_be_pulled_and_a_single_one_climbed():
+    torch.manual_seed(0)
+    model = torchvision.models.VisionTransformer(32, 8, 1, 2, 16, 16, num_classes=3)
+    network = cw.Network(model, preprocess=cw.Preprocess(size=(32, 32)))
+    layer = "encoder.layers.encoder_layer_0"
+    dream = finished(Dream(network, noise(32, 32), {layer: 1.0}, octaves=2, steps=2))
+    assert dream.size == (32, 32)
+    tokens = network.trace(noise(32, 32), layer)[layer]
+    _, (score,) = network.ask(noise(32, 32), cw.neuron(layer, 5, 0, 7))
+    torch.testing.assert_close(score, tokens[:, 7, 5], atol=1e-6, rtol=0)
+    cw.activation_maximization(network, [0, cw.neuron(layer, 5)], recipe=cw.Recipe(steps=2)).result()

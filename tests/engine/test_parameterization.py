@@ -257,3 +257,11 @@ def test_what_cannot_be_written_is_refused_with_what_to_give(make, message):
 def test_a_parameterization_can_be_written_down_and_read_again(written):
     recipe = Recipe(written)
     assert Recipe.of_dict(json.loads(json.dumps(recipe.as_dict()))) == recipe
+
+
+def test_recipes_with_other_spectra_are_others_and_the_same_are_equal_and_found_in_a_dict():
+    one, other = (np.random.default_rng(seed).random((3, 8, 5)) for seed in (0, 1))
+    assert MaCo(spectrum=one) == MaCo(spectrum=one.astype(np.float32))
+    assert MaCo(spectrum=one) != MaCo(spectrum=other)
+    assert MaCo(spectrum=one) != MaCo()
+    assert {MaCo(spectrum=one): 1}[MaCo(spectrum=torch.from_numpy(one))] == 1

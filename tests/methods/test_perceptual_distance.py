@@ -236,3 +236,21 @@ def test_the_result_shows_its_parts():
     assert f"{found.values[0]:.3g}" in text
     assert repr(found).startswith("Distances(deep-feature distance (demo): 0.")
     np.testing.assert_allclose(found.parts.sum(1), found.values, rtol=1e-6)
+
+
+def test_the_default_backbone_takes_none_of_the_users_random_numbers_and_works_in_inference_mode():
+    before = torch.get_rng_state()
+    with torch.inference_mode():
+        found = cw.perceptual_distance(pictures(1), pictures(1, seed=1))
+    assert float(found) > 0 if np.ndim(found) == 0 else np.asarray(found)[0] > 0
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_pictures_too_small_for_the_backbone_and_options_of_the_wrong_kind_are_refused():
+    with pytest.raises(cw.ImageError, match="does not take pictures of 1×1 pixels"):
+        cw.perceptual_distance(pictures(1, (1, 1)), pictures(1, (1, 1)))
+    for batch in (0, None, "x"):
+        with pytest.raises(cw.ImageError, match="batch is"):
+            cw.perceptual_distance(pictures(), pictures(), batch=batch)
+    with pytest.raises(cw.ModelError, match="not int"):
+        cw.perceptual_distance(pictures(), pictures(), backbone=5)

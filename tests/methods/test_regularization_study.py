@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -348,3 +349,23 @@ def test_every_family_of_the_default_grid_is_a_recipe_that_can_be_climbed(networ
         ascent = climbed(network, "separable1", 3, variant.recipe, 0, (64, 64))
         assert ascent.pictures.shape == (1, 3, 64, 64)
         assert isinstance(variant.recipe, Recipe)
+
+
+def test_a_damaged_cell_of_a_store_is_computed_again(network, study, tmp_path):
+    store = tmp_path / "study.jsonl"
+    asked = {"grid": ["tv"], "references": cw.scenes(3), "steps": 2, "seeds": 1, "patches": 1, "size": 32}
+    whole = cw.regularization_study(network, study.layer, study.channels[:1], store=store, **asked).result()
+    records = [json.loads(line) for line in store.read_text().splitlines()]
+    damaged = [{**record, "curve": {"shape": [1], "dtype": "<f4", "data": "AAAA"}} for record in records]
+    store.write_text("".join(json.dumps(record) + "\n" for record in damaged))
+    again = cw.regularization_study(network, study.layer, study.channels[:1], store=store, **asked).result()
+    np.testing.assert_array_equal(again.distances, whole.distances)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"seeds": None}, {"seeds": "x"}, {"seeds": [1.5]}, {"patches": None}, {"grid": 5}, {"grid": {"l2": ["x"]}}],
+)
+def test_options_of_the_wrong_kind_are_refused_at_once(network, study, options):
+    with pytest.raises(cw.EvaluationError):
+        cw.regularization_study(network, study.layer, study.channels, **options)

@@ -97,6 +97,7 @@ def test_the_chosen_channel_goes_first_once_all_have_begun() -> None:
         assert batch is not None
         wall.step(batch)
     assert wall.done[:8].max() < 24
+    assert wall.done[:8].min() >= film_steps(24)[3]
 
 
 def test_a_picture_does_not_depend_on_those_it_is_climbed_with() -> None:
@@ -116,6 +117,19 @@ def test_only_what_is_in_view_is_computed_and_scrolling_computes_more(network: c
     assert finished(gallery) == list(range(24))
     gallery.viewport = list(range(40, 48))
     assert finished(done(gallery)) == [*range(24), *range(40, 48)]
+
+
+def test_a_finished_unit_that_is_chosen_is_told_while_others_are_climbed() -> None:
+    gallery = done(cw.FilterGallery(wide(512), "0", steps=9, cache=False))
+    gallery.viewport = list(range(24, 512))
+    while not gallery._walls[gallery._setting()].done[24]:
+        time.sleep(0.01)
+    gallery.channel = 3
+    deadline = time.monotonic() + 10
+    while gallery.unit.get("channel") != 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not gallery._walls[gallery._setting()].done[24:].all()  # most have not begun
+    gallery.cancel()
 
 
 def test_the_whole_layer_is_computed_when_that_is_asked_for() -> None:
@@ -245,11 +259,34 @@ def test_the_film_of_the_chosen_unit_has_its_frames_and_every_score(gallery: Any
     assert all(Image.open(io.BytesIO(file)).size == (16, 16) for file in unit["film"]["data"])
 
 
+def test_the_film_ends_with_the_picture_and_comes_back_from_the_disk(network: cw.Network) -> None:
+    def film() -> list[bytes]:
+        gallery = done(cw.FilterGallery(network, "3", channel=3, steps=12))
+        assert gallery.unit["film"]["data"][-1] == gallery._wall_shown().cell(3).jpeg
+        assert len(np.frombuffer(gallery.unit["history"], np.float32)) == 12
+        return gallery.unit["film"]["data"]
+
+    first = film()
+    assert len(set(first)) == len(first)
+    assert film() == first
+
+
 def test_the_score_of_a_finished_cell_is_what_the_unit_answers_to_its_picture(network: cw.Network) -> None:
     gallery = done(cw.FilterGallery(network, "3", steps=20))
     score = np.frombuffer(gallery.wall["score"], np.float32)[5]
     maps = cw.activation_maps(network, gallery.picture(5), "3").values[0, 5]
     assert maps.mean() == pytest.approx(score, rel=0.1)
+
+
+def test_it_is_measured_without_the_shaking_of_the_last_step() -> None:
+    wall = wall_of(wide(3), steps=6)
+    batch = wall.next([0, 1, 2])
+    assert batch is not None
+    while not batch.finished:
+        wall.step(batch)
+    assert batch._ascent is not None
+    assert wall.score.tolist() == pytest.approx(batch._ascent.measure().tolist())
+    assert wall.score.tolist() != pytest.approx(batch._ascent.scores.tolist(), rel=1e-3)
 
 
 def test_variants_come_by_themselves_and_are_none_of_the_picture(network: cw.Network) -> None:
@@ -270,6 +307,18 @@ def test_a_large_picture_goes_on_from_the_small_one(network: cw.Network, monkeyp
     assert large.size == (64, 64)
     small = np.asarray(large.resize((16, 16), Image.Resampling.BOX)).astype(float).ravel()
     assert np.corrcoef(small, gallery.picture(5).astype(float).ravel())[0, 1] > 0.5
+
+
+def test_what_was_asked_of_a_unit_is_not_taken_up_again_after_a_cancel(
+    gallery: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cnnvis_widgets.widgets._filter_study.LARGE", 64)
+    monkeypatch.setattr("cnnvis_widgets.widgets._filter_study.LARGE_STEPS", 200)
+    gallery.sharpen(2)
+    gallery.cancel()
+    gallery._received(gallery, {"type": "run", "again": True}, [])
+    assert done(gallery).unit["channel"] == 2
+    assert gallery.unit["sharp"].get("done", 0) < 200
 
 
 def test_the_way_begins_with_one_unit_and_ends_with_the_other(network: cw.Network) -> None:
@@ -470,6 +519,11 @@ def test_a_page_without_python_holds_pictures_and_films(gallery: Any, tmp_path: 
 def test_the_saved_state_has_the_pictures_in_view(gallery: Any) -> None:
     assert gallery.cells["channels"] == list(range(8))
     assert all(file.startswith(b"\xff\xd8") for file in gallery.cells["data"])
+
+
+def test_they_are_saved_in_the_order_seen(gallery: Any) -> None:
+    gallery.viewport = [5, 2, 7]
+    assert done(gallery).cells["channels"] == [5, 2, 7]
 
 
 def test_the_contact_sheet_holds_every_picture_there_is(gallery: Any) -> None:

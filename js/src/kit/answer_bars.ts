@@ -2,7 +2,7 @@
 
 import { claim, isDisabled } from "./controls";
 import { fill, h, holdsFocus, setAttribute, setText } from "./dom";
-import { percent, points } from "./numbers";
+import { percent, points, within } from "./numbers";
 
 export interface Bar {
   target: number;
@@ -97,7 +97,7 @@ function draw(row: Row, { name, before, now: given, letter, able }: Bar, chosen:
   row.element.tabIndex = stop ? 0 : -1;
 }
 
-const width = (share: number) => `${Math.max(0, Math.min(1, share || 0)) * 100}%`;
+const width = (share: number) => `${within(share || 0, 1) * 100}%`;
 
 function extend(part: HTMLElement, from: number, to: number): void {
   part.style.left = width(from);

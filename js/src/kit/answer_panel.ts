@@ -6,6 +6,7 @@ import type { ComparisonPart } from "./comparison";
 import { placeText } from "./cover_panel";
 import type { CoverQuestion } from "./cover_question";
 import { h, setText } from "./dom";
+import { onEnd } from "./ending";
 import { fillName } from "./fill_picture";
 import type { Model } from "./model";
 import { number, percent } from "./numbers";
@@ -59,7 +60,7 @@ export function answerPanel(model: Model<OcclusionSliderTraits>, of: CoverQuesti
   let order: number[] = [];
   let signed: unknown[] = [];
   let speaking: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener("abort", () => clearTimeout(speaking), { once: true });
+  onEnd(signal, () => clearTimeout(speaking));
 
   const show = (view: AnswerPanelView) => {
     const { said, current, moving } = view;

@@ -1,5 +1,6 @@
 /** Encoded pictures on canvases: decoded off the main thread, the last ones kept, and what a canvas showed stays until the next is there. */
 
+import { onEnd } from "./ending";
 import { uint8 } from "./ndarray";
 import { clear, resize } from "./pixels";
 
@@ -61,7 +62,7 @@ export function bitmaps(signal: AbortSignal, limit = MEMORY): Bitmaps {
       decode(file).catch(() => clear(canvas));
     }
   };
-  signal.addEventListener("abort", () => { decoded.forEach((picture) => picture.close()); decoded.clear(); }, { once: true });
+  onEnd(signal, () => { decoded.forEach((picture) => picture.close()); decoded.clear(); });
   return { draw };
 }
 

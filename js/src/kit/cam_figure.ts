@@ -3,7 +3,7 @@
 import type { Picture } from "../traits";
 import { CAM_METHODS } from "./cam_methods";
 import { lookup, type ColormapName } from "./colormap";
-import { button, claim } from "./controls";
+import { button, claim, spring } from "./controls";
 import { fill, h, setAttribute, setText } from "./dom";
 import type { Cam } from "./heatmap_store";
 import { legend } from "./legend";
@@ -76,7 +76,7 @@ export function camFigure({ point, pick }: CamActions): CamFigure {
   const rest = button("Compute the rest", () => now?.finish?.(), {});
   const fused = h("div", { class: "cnn-small" });
   const told = h("div", { class: "cnn-cam-told" }, read, rest);
-  const element = h("figure", { class: "cnn-cam" }, h("div", { class: "cnn-cam-head" }, letter, name, h("span", { class: "cnn-grow" }), share), panel, empty, key, told, fused);
+  const element = h("figure", { class: "cnn-cam" }, h("div", { class: "cnn-cam-head" }, letter, name, spring(), share), panel, empty, key, told, fused);
   let now: CamView | null = null;
   let painted: unknown[] = [];
   let drawn: unknown[] = [];

@@ -80,6 +80,9 @@ export function segmented<Value extends string>(label: string, options: [Value, 
 
 const arrowStep = (key: string) => ({ ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 })[key] ?? 0;
 
+/** Takes the room there is, so that what follows stands at the far end. */
+export const spring = () => h("span", { class: "cnn-grow" });
+
 /** A key that was used goes no further: the notebook has its own. */
 export function claim(event: Event): void {
   event.preventDefault();

@@ -5,6 +5,7 @@ import { claim } from "./controls";
 import { h, setAttribute } from "./dom";
 import type { Drawing } from "./drawing";
 import { fillCanvases } from "./fill_canvas";
+import { within } from "./numbers";
 import { paintOutline } from "./outline";
 import { clear, resize } from "./pixels";
 
@@ -91,7 +92,7 @@ export function coverFigure(actions: CoverActions): CoverFigure {
     cover.dataset.shape = shape;
     filling.style.clipPath = place ? clipOf(picture, row, column, window, shape) : "inset(50%)";
     setAttribute(cover, "aria-valuemax", Math.max(0, picture.height * picture.width - 1));
-    setAttribute(cover, "aria-valuenow", Math.max(0, Math.min(picture.height - 1, row)) * picture.width + Math.max(0, Math.min(picture.width - 1, column)));
+    setAttribute(cover, "aria-valuenow", within(row, picture.height - 1) * picture.width + within(column, picture.width - 1));
     setAttribute(cover, "aria-valuetext", told);
   };
   const showPen = ({ picture, brush, erasing, down, draws, told }: CoverView) => {
@@ -172,7 +173,6 @@ export function coverFigure(actions: CoverActions): CoverFigure {
     claim(event);
     if (now.mode === "cover") return actions.walk(step, event.altKey ? "pixel" : event.shiftKey ? "window" : "stride");
     const far = event.altKey ? 1 : Math.max(1, Math.round(now.brush * (event.shiftKey ? 2 : 1)));
-    const within = (value: number, top: number) => Math.max(0, Math.min(top, value));
     const from = tip;
     tip = [within(tip[0] + step[0] * far, now.picture.height), within(tip[1] + step[1] * far, now.picture.width)];
     showPen(now);

@@ -2,6 +2,7 @@
 
 import type { OcclusionSliderTraits, Picture } from "../traits";
 import type { CoverQuestion } from "./cover_question";
+import { onEnd } from "./ending";
 import { assign, type Model } from "./model";
 import { cornerOf, nearestPlace, walkedPlace } from "./sweep";
 
@@ -83,7 +84,7 @@ export function coverHand(model: Model<OcclusionSliderTraits>, of: CoverQuestion
     of.set({ window: next, held, ...(at ? { place: [clamp(at[0], here.height), clamp(at[1], here.width)] } : {}) });
   };
   const snap = () => { const at = place(); if (at && !of.live()) putAt(...at, false); };
-  signal.addEventListener("abort", () => hold(false), { once: true });
+  onEnd(signal, () => hold(false));
   return { place, held: () => holding, hold, putAt, walk, lift, resize, snap };
 }
 

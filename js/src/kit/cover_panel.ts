@@ -2,7 +2,7 @@
 
 import type { OcclusionSliderTraits, Picture } from "../traits";
 import type { BrushHand } from "./brush_hand";
-import { button, disable, disableParts, range, segmented, select, type Option } from "./controls";
+import { button, disable, disableParts, range, segmented, select, spring, type Option } from "./controls";
 import { coverFigure } from "./cover_figure";
 import type { Corner, CoverHand } from "./cover_hand";
 import type { CoverQuestion } from "./cover_question";
@@ -87,7 +87,7 @@ export function coverPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
   const [undoButton, clearButton] = [button("Undo", undo), button("Clear", clear)];
   const brushTools = h("span", { class: "cnn-together" }, nib.element, undoButton, clearButton);
   const filling = h("span", { class: "cnn-field" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, "Fill"), fills.element, color);
-  const tools = h("div", { class: "cnn-panel-tools" }, size.element, h("div", { class: "cnn-tools" }, filling, h("span", { class: "cnn-grow" }), shape.element, brushTools));
+  const tools = h("div", { class: "cnn-panel-tools" }, size.element, h("div", { class: "cnn-tools" }, filling, spring(), shape.element, brushTools));
   const element = h("section", { class: "cnn-panel", "aria-label": "Picture" }, panelHead("Cover a part", mode.element, file, where), figure.element, tools);
 
   const show = (view: CoverPanelView) => {

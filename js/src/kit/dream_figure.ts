@@ -1,7 +1,8 @@
 /** The dream, the photo, or both with a line between them that can be dragged. */
 
-import { claim } from "./controls";
+import { onArrows } from "./arrows";
 import { h, setAttribute } from "./dom";
+import { onHold } from "./hold";
 
 export type DreamLook = "dream" | "split" | "photo";
 
@@ -42,24 +43,15 @@ export function dreamFigure(): DreamFigure {
     line.hidden = look !== "split";
     setAttribute(picture, "aria-label", { dream: told, photo: `The photo: ${name}`, split: `${told}; at the left the photo` }[look]);
   };
-  const point = (event: PointerEvent) => { const box = element.getBoundingClientRect(); if (box.width) divide(((event.clientX - box.left) / box.width) * 100); };
-  let held = false;
+  const point = (x: number) => { const { width } = element.getBoundingClientRect(); if (width) divide((x / width) * 100); };
+  const isSplit = () => element.dataset.look === "split";
   element.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 || element.dataset.look !== "split") return;
+    if (event.button !== 0 || !isSplit()) return;
     event.preventDefault();
-    held = true;
-    element.setPointerCapture?.(event.pointerId);
     line.focus({ preventScroll: true });
-    point(event);
   });
-  element.addEventListener("pointermove", (event) => { if (held) point(event); });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) element.addEventListener(end, () => (held = false));
-  line.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 2, ArrowUp: 2, ArrowLeft: -2, ArrowDown: -2, PageUp: 10, PageDown: -10, Home: -100, End: 100 }[event.key];
-    if (!by || event.ctrlKey || event.metaKey || event.altKey) return;
-    claim(event);
-    divide(share + by * (event.shiftKey ? 5 : 1));
-  });
+  onHold(element, point, isSplit);
+  onArrows(line, (by) => divide(share + by));
   divide(50);
   return { element, show };
 }

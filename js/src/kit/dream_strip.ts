@@ -1,15 +1,17 @@
 /** The film as a strip of frames at their true place in time; dragging along it, or arrows, choose the one shown. */
 
 import type { DreamPlan } from "../traits";
-import { claim } from "./controls";
+import { onArrows } from "./arrows";
 import type { DreamStore } from "./dream_store";
 import { whereIs } from "./dream_plan";
 import { fill, h, setAttribute } from "./dom";
+import { onHold } from "./hold";
 import { onResize } from "./resize";
 
 export interface DreamStrip {
   element: HTMLElement;
-  show(plan: DreamPlan, store: DreamStore, step: number): void;
+  /** `photo` is the address of the picture it began with, whose frame comes late. */
+  show(plan: DreamPlan, store: DreamStore, step: number, photo: string): void;
 }
 
 const [SIDE, GAP] = [40, 4];
@@ -28,7 +30,7 @@ export function dreamStrip(choose: (step: number) => void, signal: AbortSignal):
   const mark = h("div", { class: "dc-mark", "aria-hidden": "true" }, marked);
   const track = h("div", { class: "dc-track", role: "slider", tabindex: 0, "aria-label": "Film" }, cells, mark);
   const element = h("div", { class: "dc-strip" }, heads, track);
-  let last: { plan: DreamPlan; store: DreamStore; step: number } | null = null;
+  let last: { plan: DreamPlan; store: DreamStore; step: number; photo: string } | null = null;
   let drawn = "";
 
   const width = () => track.clientWidth || 512;
@@ -38,11 +40,11 @@ export function dreamStrip(choose: (step: number) => void, signal: AbortSignal):
     return steps.reduce((best, step) => (Math.abs(placeOf(step, total, width()) - x) < Math.abs(placeOf(best, total, width()) - x) ? step : best), steps[0] ?? 0);
   };
 
-  const show = (plan: DreamPlan, store: DreamStore, step: number) => {
-    last = { plan, store, step };
+  const show: DreamStrip["show"] = (plan, store, step, photo) => {
+    last = { plan, store, step, photo };
     const steps = store.steps();
-    const key = `${width()}|${plan.total}|${steps.length}|${steps.at(-1)}|${store.at(0)?.url}|${plan.sections.length}|${store.at(plan.total)?.url}`;
-    if (key !== drawn) { drawn = key; drawCells(plan, store); drawHeads(plan); }
+    const key = `${width()}|${plan.total}|${steps.length}|${steps.at(-1)}|${store.at(0)?.url}|${plan.sections.length}|${store.at(plan.total)?.url}|${photo}`;
+    if (key !== drawn) { drawn = key; drawCells(plan, store, photo); drawHeads(plan); }
     const shown = store.at(step);
     if (shown && marked.getAttribute("src") !== shown.url) marked.src = shown.url;
     mark.style.left = `${placeOf(step, plan.total, width()) - SIDE / 2}px`;
@@ -53,21 +55,23 @@ export function dreamStrip(choose: (step: number) => void, signal: AbortSignal):
   };
 
   /** As many frames as fit side by side, each the one of its place in time. */
-  const drawCells = ({ total }: DreamPlan, store: DreamStore) => {
+  const drawCells = ({ total }: DreamPlan, store: DreamStore, photo: string) => {
     const room = width() - photoEnds;
     const count = Math.max(1, Math.min(total, Math.floor((room + GAP) / (SIDE + GAP))));
     const wide = Math.min((room + GAP) / count - GAP, 2 * SIDE);
     const steps = store.steps();
-    const cell = (step: number, reach: number, left: number, size: number) => {
+    const frame = (step: number, reach: number) => {
       const found = store.at(step);
-      const there = found && step <= (steps.at(-1) ?? -1) + reach / 2 && Math.abs(found.step - step) <= reach;
-      const box = h("i", null, there ? h("img", { src: found.url, alt: "", draggable: "false" }) : null);
+      return found && step <= (steps.at(-1) ?? -1) + reach / 2 && Math.abs(found.step - step) <= reach ? found.url : "";
+    };
+    const cell = (src: string, left: number, size: number) => {
+      const box = h("i", null, src ? h("img", { src, alt: "", draggable: "false" }) : null);
       [box.style.left, box.style.width] = [`${left}px`, `${size}px`];
       return box;
     };
     const every = count > 1 ? (total - 1) / (count - 1) : 1;
     const pitch = count > 1 ? (room - wide) / (count - 1) : 0;
-    fill(cells, cell(0, 0, 0, SIDE), ...Array.from({ length: count }, (_, k) => cell(Math.round(1 + k * every), Math.max(1, every), photoEnds + k * pitch, wide)));
+    fill(cells, cell(frame(0, 0) || photo, 0, SIDE), ...Array.from({ length: count }, (_, k) => cell(frame(Math.round(1 + k * every), Math.max(1, every)), photoEnds + k * pitch, wide)));
   };
   const drawHeads = (plan: DreamPlan) => {
     const zooms = plan.sections.filter((each) => each.kind === "zoom");
@@ -87,24 +91,9 @@ export function dreamStrip(choose: (step: number) => void, signal: AbortSignal):
     return box;
   };
 
-  const point = (event: PointerEvent) => { if (last) choose(stepAt(event.clientX - track.getBoundingClientRect().left, last)); };
-  let held = false;
-  track.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0) return;
-    held = true;
-    track.setPointerCapture?.(event.pointerId);
-    point(event);
-  });
-  track.addEventListener("pointermove", (event) => { if (held) point(event); });
-  for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) track.addEventListener(end, () => (held = false));
-  track.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || !last) return;
-    const by = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1, PageUp: 10, PageDown: -10, Home: -1e9, End: 1e9 }[event.key];
-    if (!by) return;
-    claim(event);
-    choose(moved(last.store.steps(), last.step, by * (event.shiftKey ? 10 : 1)));
-  });
-  onResize(track, () => { drawn = ""; if (last) show(last.plan, last.store, last.step); }, signal);
+  onHold(track, (x) => { if (last) choose(stepAt(x, last)); });
+  onArrows(track, (by) => { if (last) choose(moved(last.store.steps(), last.step, by)); });
+  onResize(track, () => { drawn = ""; if (last) show(last.plan, last.store, last.step, last.photo); }, signal);
   return { element, show };
 }
 

@@ -1,7 +1,7 @@
 /** Pictures of an ascent in their order: one tab stop, arrows move. What is not computed yet is an empty well in its place. */
 
 import type { LabFrame } from "../traits";
-import { claim } from "./controls";
+import { onArrows } from "./arrows";
 import { fill, h, holdsFocus, setAttribute, setText } from "./dom";
 import { labPicture, type LabPicture } from "./lab_picture";
 
@@ -48,13 +48,9 @@ export function filmStrip(choose: (index: number) => void, signal: AbortSignal):
     });
     if (had) wells[at]?.element.focus({ preventScroll: true });
   };
-  element.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -1e6, End: 1e6 }[event.key];
-    if (!by) return;
-    claim(event);
+  onArrows(element, (by) => {
     choose(at + by);
     wells[at]?.element.focus({ preventScroll: true });
-  });
+  }, 1);
   return { element, show };
 }

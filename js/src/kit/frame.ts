@@ -2,8 +2,9 @@
 
 import type { Notice, ViewerTraits } from "../traits";
 import type { Theme } from "./colormap";
-import { button } from "./controls";
+import { button, spring } from "./controls";
 import { fill, focused, h, setAttribute } from "./dom";
+import { onEnd } from "./ending";
 import { kernelOf, type Kernel } from "./kernel";
 import { onKeys, type KeyActions } from "./keys";
 import { download, menu } from "./menu";
@@ -83,7 +84,7 @@ export function frame(options: FrameOptions): Frame {
   };
 
   el.append(root);
-  fill(root, h("header", { class: "cnn-head" }, h("h2", null, title), subject, h("span", { class: "cnn-grow" }), files.element, help.opener), help.panel, body, task.element);
+  fill(root, h("header", { class: "cnn-head" }, h("h2", null, title), subject, spring(), files.element, help.opener), help.panel, body, task.element);
   onKeys(root, { "?": () => help.toggle(), h: () => help.toggle(), ...options.keys, Escape: (event) => files.isOpen() ? files.close() : help.close() || options.keys.Escape?.(event) || false });
   acceptFiles(root, () => kernel.state() === "live", take);
   keepFocus(root, signal);
@@ -155,7 +156,7 @@ function keepFocus(root: HTMLElement, signal: AbortSignal): void {
     if (!active || active === document.body) root.focus({ preventScroll: true });
   });
   observer.observe(root, { childList: true, subtree: true });
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  onEnd(signal, () => observer.disconnect());
 }
 
 function broken(error: Error): HTMLElement {

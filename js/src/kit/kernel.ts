@@ -1,6 +1,7 @@
 /** Whether there is a Python behind the widget, and the messages that go to it. */
 
 import type { ViewerTraits } from "../traits";
+import { onEnd } from "./ending";
 import { filled, listen, watch, type Model } from "./model";
 
 export type KernelState = "live" | "silent" | "archived";
@@ -35,7 +36,7 @@ export function kernelOf(model: Model<ViewerTraits & { archive: object }>, chang
   const run = () => { if (state !== "archived") { rest(); send({ type: "run" }); expect(); } };
   watch(model as Model<any>, SIGNS, heard, signal);
   listen(model, "msg:custom", heard, signal);
-  signal.addEventListener("abort", rest, { once: true });
+  onEnd(signal, rest);
   run();
   return { state: () => state, expect, run, cancel: () => send({ type: "cancel" }), send };
 }

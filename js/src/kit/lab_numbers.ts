@@ -63,5 +63,5 @@ function row(role: string, name: string, ...cells: (string | Node)[]): HTMLEleme
 }
 
 function key(side: Side): HTMLElement {
-  return h("span", { class: "fl-line-key" }, svg("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, svg("path", { class: side === "B" ? "fl-line fl-dashed" : "fl-line", d: "M0 4H20" })), side);
+  return h("span", { class: "fl-line-key" }, svg("svg", { viewBox: "0 0 20 8", "aria-hidden": "true" }, svg("path", { class: side === "B" ? "cnn-chart-line cnn-chart-dashed" : "cnn-chart-line", d: "M0 4H20" })), side);
 }

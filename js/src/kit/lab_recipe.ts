@@ -5,7 +5,7 @@ import { number, THIN } from "./numbers";
 
 export type KnobName = "pad" | "jitter" | "scale" | "rotate" | "settle" | "octaves" | "ratio" | "l2" | "l1" | "tv" | "blur" | "rate" | "steps";
 
-export interface Knob {
+export interface Setting {
   name: KnobName;
   label: string;
   /** What it does, for the help of the slider. */
@@ -34,24 +34,24 @@ const pixels = (value: number) => (value ? `${value}${THIN}px` : "off");
 const weight = (value: number) => (value ? number(value, 2) : "off");
 const penalty = { low: -2, high: 2, step: 0.1, ...weights, text: weight };
 
-export const TRANSFORMS: Knob[] = [
+export const TRANSFORMS: Setting[] = [
   { name: "pad", label: "Pad", about: "Gray around the picture before it is moved", low: 0, high: 32, step: 2, ...linear, text: pixels },
   { name: "jitter", label: "Jitter", about: "Shift, up to half of it each way", low: 0, high: 96, step: 2, ...linear, text: pixels, range: "jitter" },
   { name: "scale", label: "Scale", about: "Enlarged or reduced up to so many times", low: 1, high: 1.8, step: 0.05, ...linear, text: (_, { scale }) => scaled(scale), range: "scale" },
   { name: "rotate", label: "Rotate", about: "Turned up to so far each way", low: 0, high: 180, step: 5, ...linear, text: (value) => (value ? `±${value}°` : "off"), range: "rotate" },
   { name: "settle", label: "Jitter again", about: "A second, smaller shift after all else", low: 0, high: 32, step: 1, ...linear, text: pixels },
 ];
-export const OCTAVES: Knob[] = [
+export const OCTAVES: Setting[] = [
   { name: "octaves", label: "Octaves", about: "How many sizes, from coarse to fine", low: 1, high: 6, step: 1, ...linear, text: (value) => String(value) },
   { name: "ratio", label: "Each larger", about: "From one size to the next", low: 1, high: 1.6, step: 0.05, ...linear, text: (value, { octaves }) => (octaves > 1 ? `${value.toFixed(2)}${THIN}×` : "one size"), range: "octave" },
 ];
-export const PENALTIES: Knob[] = [
+export const PENALTIES: Setting[] = [
   { name: "l2", label: "L2", about: "Against strong color: the mean of (x − ½)²", ...penalty },
   { name: "l1", label: "L1", about: "Against any color: the mean of |x − ½|", ...penalty },
   { name: "tv", label: "Variation", about: "Against differences between neighbors", ...penalty },
   { name: "blur", label: "Blur", about: "Against what is lost when the picture is blurred", ...penalty },
 ];
-export const CLIMB: Knob[] = [
+export const CLIMB: Setting[] = [
   { name: "rate", label: "Rate", about: "How far a step goes", low: -3, high: 1, step: 0.05, ...powers, text: (value) => number(value, 2) },
   { name: "steps", label: "Steps", about: "From the start, or from the last change on", low: 4, high: 11, step: 0.25, ...doublings, text: (value) => String(value) },
 ];

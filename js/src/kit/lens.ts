@@ -4,6 +4,7 @@
  */
 
 import { claim } from "./controls";
+import { within } from "./numbers";
 
 export interface Point {
   y: number;
@@ -93,8 +94,6 @@ export function lens(root: HTMLElement, pointed: (point: Point | null) => void):
   place();
   return { zoom: () => zoom, point: () => at, magnify, pointAt: (point) => { pointAt(point); if (point) follow(point); }, pan, attach };
 }
-
-const within = (value: number, top: number) => Math.max(0, Math.min(top, value));
 
 /** The cell of a field that a point lies in. */
 export function cellOf({ y, x }: Point, { height, width }: { height: number; width: number }): { row: number; column: number } {

@@ -4,7 +4,7 @@ import type { LayerInfo } from "../traits";
 import { attributionFigure, legendOf, type Look } from "./attribution_figure";
 import type { Attribution } from "./attributions";
 import { two } from "./agreement_matrix";
-import { button, copyButton, field, segmented, select } from "./controls";
+import { button, copyButton, field, segmented, select, spring } from "./controls";
 import { fill, h, setAttribute, setText, type Child } from "./dom";
 import { histogram } from "./histogram";
 import { cellOf, walkable, type Lens, type Point } from "./lens";
@@ -64,7 +64,7 @@ export function methodInspector(options: MethodInspectorOptions): MethodInspecto
   const walk = button("Walk the stages", options.walk);
   const nothing = h("div");
   const full = h("div", { class: "sv-inspector" },
-    h("header", { class: "sv-inspector-head" }, title, copyButton(() => call(now)), h("span", { class: "cnn-grow" }),
+    h("header", { class: "sv-inspector-head" }, title, copyButton(() => call(now)), spring(),
       button("", () => options.step(-1), { kind: "icon", icon: "previous", label: "Method before" }), button("", () => options.step(1), { kind: "icon", icon: "next", label: "Method after" })),
     h("div", { class: "sv-well" }, figure.element, place), read, key, looks.element, wayField, layerField, how, plot, numbers, agree, h("div", { class: "cnn-tools" }, walk));
   const element = h("aside", { class: "sv-side", "aria-label": "Chosen map" }, nothing, full);

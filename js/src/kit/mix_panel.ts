@@ -123,11 +123,11 @@ export function mixPanel({ pull, scrolled }: MixDeeds, signal: AbortSignal): Mix
   const row = (unit: string, layers: LayerInfo[], top: Proportions): Row => {
     const { layer: name, channel: number } = unitOf(unit, layers);
     const info = layers.find((each) => each.name === name);
-    const own = knob({ label: unit, low: 0, high: 2, step: 0.1, zero: 0, text: weightText, spoken: (weight) => (weight ? weightText(weight) : "left out"), slide: (weight) => pull(unit, weight) });
+    const title = h("span", { class: "cnn-mono cnn-clip", title: info ? `${unit}  ${info.kind}  ${shape(info)}` : unit }, number < 0 ? unit : h("span", null, h("span", { class: "cnn-quiet" }, "channel "), String(number)));
+    const own = knob({ label: unit, head: title, low: 0, high: 2, step: 0.1, zero: 0, text: weightText, spoken: (weight) => (weight ? weightText(weight) : "left out"), slide: (weight) => pull(unit, weight) });
     const picture = h("img", { alt: "", draggable: "false" });
     const bone = h("span", { class: "dc-bone", "aria-hidden": "true" }, number < 0 && info ? bar(across(info, top, 24), along(info, top, 20)) : null);
-    const title = h("span", { class: "cnn-mono cnn-clip", title: info ? `${unit}  ${info.kind}  ${shape(info)}` : unit }, number < 0 ? unit : h("span", null, h("span", { class: "cnn-quiet" }, "channel "), String(number)));
-    const element = h("div", { class: "dc-row", "data-channel": number >= 0 }, bone, h("span", { class: "dc-alone" }, picture), h("span", { class: "dc-pull" }, h("span", { class: "dc-name" }, title, own.output), own.input));
+    const element = h("div", { class: "dc-row", "data-channel": number >= 0 }, bone, h("span", { class: "dc-alone" }, picture), own.element);
     return { element, knob: own, picture, alone: undefined };
   };
   const draw = (each: Row, unit: string, { mix, alone, able }: MixView) => {

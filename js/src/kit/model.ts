@@ -1,5 +1,7 @@
 /** All that a front-end asks of its host: a model in the sense of anywidget. */
 
+import { onEnd } from "./ending";
+
 export interface Model<Traits> {
   get<Name extends keyof Traits & string>(name: Name): Traits[Name];
   set<Name extends keyof Traits & string>(name: Name, value: Traits[Name]): void;
@@ -18,7 +20,7 @@ export interface RenderOptions<Traits> {
 export function listen(model: Model<any>, event: string, react: (...values: any[]) => void, signal: AbortSignal): void {
   if (signal.aborted) return;
   model.on(event, react);
-  signal.addEventListener("abort", () => model.off(event, react), { once: true });
+  onEnd(signal, () => model.off(event, react));
 }
 
 /** React to changes of the named traits. */

@@ -47,3 +47,6 @@ export function extent(...sides: number[]): string {
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count} ${count === 1 ? one : many}`;
 }
+
+/** The nearest number from 0 to `top`. */
+export const within = (value: number, top: number) => Math.max(0, Math.min(top, value));

@@ -52,16 +52,16 @@ const [WIDE, HIGH, GAP] = [230, 64, 8];
 
 export function octavePanel(set: (values: Partial<OctaveValues>) => void): OctavePanel {
   const knobs = KNOBS.map(({ name, ...options }) => ({ name, knob: knob({ ...options, slide: (value) => set({ [name]: value }) }) }));
-  const rows = new Map(knobs.map(({ name, knob: { name: label, input, output } }) => [name, h("div", { class: "dc-knob" }, label, input, output)]));
+  const row = (name: Name) => knobs.find((each) => each.name === name)!.knob.element;
   const pyramid = svg("svg", { class: "dc-pyramid", role: "img", preserveAspectRatio: "xMinYMid meet" });
   const size = select("Canvas", [["0", "own size"]], "0", (value) => set({ size: Number(value) }));
   const guide = select("Guide", [["-1", "none"]], "-1", (value) => set({ guide: Number(value) }));
   const seed = h("input", { class: "cnn-input", type: "number", min: 0, step: 1, "aria-label": "Seed" });
   seed.addEventListener("change", () => { const value = Math.max(0, Math.round(Number(seed.value) || 0)); seed.value = String(value); set({ seed: value }); });
-  const pick = (label: string, control: HTMLElement) => h("div", { class: "dc-knob dc-pick" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, label), control);
+  const pick = (label: string, control: HTMLElement) => h("div", { class: "dc-pick" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, label), control);
   const guideRow = pick("Guide", guide.element);
-  const sizes = h("div", { class: "dc-set" }, h("h3", { class: "cnn-title" }, "Octaves"), rows.get("octaves")!, rows.get("ratio")!, pyramid);
-  const paces = h("div", { class: "dc-set" }, rows.get("steps")!, rows.get("rate")!, rows.get("levels")!, rows.get("jitter")!, rows.get("zoom")!, pick("Canvas", size.element), guideRow, pick("Seed", seed));
+  const sizes = h("div", { class: "dc-set" }, h("h3", { class: "cnn-title" }, "Octaves"), row("octaves"), row("ratio"), pyramid);
+  const paces = h("div", { class: "dc-set" }, row("steps"), row("rate"), row("levels"), row("jitter"), row("zoom"), pick("Canvas", size.element), guideRow, pick("Seed", seed));
   let drawn = "";
 
   const show = ({ values, canvas, now, pictures, image, able }: OctaveView) => {

@@ -1,5 +1,7 @@
 /** Waiting that shows only when it lasts. */
 
+import { onEnd } from "./ending";
+
 const QUIET_TIME = 150;
 
 /**
@@ -10,7 +12,7 @@ export function patience(changed: () => void, signal: AbortSignal, quietTime = Q
   let waiting = "";
   let passed = false;
   let timer: ReturnType<typeof setTimeout> | undefined;
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
+  onEnd(signal, () => clearTimeout(timer));
   return (key) => {
     if (key === waiting) return passed;
     clearTimeout(timer);

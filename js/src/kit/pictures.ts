@@ -3,13 +3,14 @@
 import type { Picture } from "../traits";
 import { claim, disable, isDisabled } from "./controls";
 import { fill, h, holdsFocus, setAttribute } from "./dom";
+import { onEnd } from "./ending";
 import { float32, uint8 } from "./ndarray";
 
 /** Object URLs of pictures, one for the same bytes however often they are sent, given back at the end. */
 export function pictureUrls(signal: AbortSignal): (picture: Picture) => string {
   const urls = new Map<string, string>();
   const keys = new WeakMap<object, string>();
-  signal.addEventListener("abort", () => urls.forEach((url) => URL.revokeObjectURL(url)), { once: true });
+  onEnd(signal, () => urls.forEach((url) => URL.revokeObjectURL(url)));
   return ({ data }) => {
     const bytes = uint8(data);
     const key = keys.get(data) ?? digest(bytes);

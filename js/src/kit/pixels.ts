@@ -1,5 +1,7 @@
 /** Values to pixels. Smoothing changes the drawing only: numbers are read from the raw cells. */
 
+import { within } from "./numbers";
+
 export interface Field {
   data: Float32Array;
   height: number;
@@ -21,12 +23,10 @@ export function spread(field: { height: number; width: number }, height: number,
 /** The cell nearest to a point of the picture. */
 export function cellAt(field: { height: number; width: number }, place: Placement, y: number, x: number): { row: number; column: number } {
   return {
-    row: clamp(Math.round((y - place.start[0]) / place.jump[0]), field.height - 1),
-    column: clamp(Math.round((x - place.start[1]) / place.jump[1]), field.width - 1),
+    row: within(Math.round((y - place.start[0]) / place.jump[0]), field.height - 1),
+    column: within(Math.round((x - place.start[1]) / place.jump[1]), field.width - 1),
   };
 }
-
-const clamp = (value: number, top: number) => Math.max(0, Math.min(top, value));
 
 export interface PaintOptions {
   lut: Uint32Array;
@@ -66,7 +66,7 @@ export function paintSmooth(canvas: HTMLCanvasElement, field: Field, width: numb
 function samples(count: number, cells: number, start: number, jump: number) {
   const before = new Int32Array(count), after = new Int32Array(count), share = new Float32Array(count);
   for (let k = 0; k < count; k++) {
-    const at = clamp((k + 0.5 - start) / jump, cells - 1);
+    const at = within((k + 0.5 - start) / jump, cells - 1);
     before[k] = Math.floor(at);
     after[k] = Math.min(cells - 1, before[k] + 1);
     share[k] = at - before[k];
@@ -79,7 +79,7 @@ export function color(value: number, { lut, low, high, alpha }: PaintOptions): n
   if (value !== value) return 0;
   const level = high > low ? Math.round(((value - low) / (high - low)) * 255) : 0;
   const opaque = lut[level < 0 ? 0 : level > 255 ? 255 : level];
-  return alpha ? ((opaque & 0xffffff) | (clamp(Math.round(alpha(value)), 255) << 24)) >>> 0 : opaque;
+  return alpha ? ((opaque & 0xffffff) | (within(Math.round(alpha(value)), 255) << 24)) >>> 0 : opaque;
 }
 
 export function resize(canvas: HTMLCanvasElement, width: number, height: number): void {

@@ -1,5 +1,7 @@
 /** The still picture that stays in a saved notebook is an output of its own, just above the widget's: a live widget hides it. */
 
+import { onEnd } from "./ending";
+
 const MARK = "cnnvis_widgets poster";
 const HEAD = 200;
 
@@ -12,7 +14,7 @@ export function hidePoster(el: HTMLElement, signal: AbortSignal): void {
     if (area) observer.observe(area, { childList: true });
   };
   const timers = [0, 200, 1000, 3000].map((delay) => setTimeout(look, delay));
-  signal.addEventListener("abort", () => { timers.forEach(clearTimeout); observer.disconnect(); }, { once: true });
+  onEnd(signal, () => { timers.forEach(clearTimeout); observer.disconnect(); });
 }
 
 function hide(el: HTMLElement): void {

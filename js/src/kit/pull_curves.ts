@@ -1,11 +1,11 @@
-/** How the pulled units grow while it dreams: one small curve each below the film, in multiples of the photo's own activity. */
+/** How the pulled units grow while it dreams, each named where its line ends; units silent in the photo have an axis of their own. */
 
 import type { PullCurves } from "../traits";
-import { fill, h, setAttribute, setText, svg } from "./dom";
+import { h, setAttribute, setText } from "./dom";
+import { CHART_HIGH, lineChart } from "./line_chart";
 import { float32, int32 } from "./ndarray";
-import { placeOf } from "./dream_strip";
 import { number, THIN } from "./numbers";
-import { onResize } from "./resize";
+import { ticks, type Tick } from "./ticks";
 
 export interface PullView {
   curves: PullCurves | null;
@@ -19,89 +19,99 @@ export interface PullPlot {
   show(view: PullView): void;
 }
 
-const HIGH = 24;
-
 interface Curve {
   unit: string;
-  silent: boolean;
+  /** From the photo on; NaN where the unit was not pulled. */
   values: Float32Array;
-  low: number;
-  high: number;
 }
 
-export function pullCurves(signal: AbortSignal): PullPlot {
-  const element = h("div", { class: "dc-pulls" });
-  let view: PullView | null = null;
-  let [curves, steps]: [Curve[], Int32Array] = [[], new Int32Array(0)];
-  let drawn: unknown[] = [];
-  let rows: { mark: SVGElement; output: HTMLElement }[] = [];
-  const width = () => element.clientWidth || 512;
+interface Axis {
+  height(value: number): number;
+  marks: Tick[];
+}
 
-  const show = (next: PullView) => {
-    view = next;
-    const { curves: found, total, step } = next;
-    const key = [found, total, width()];
-    if (key.some((each, k) => each !== drawn[k])) {
-      drawn = key;
-      curves = found ? read(found) : [];
-      steps = found ? int32(found.steps) : new Int32Array(0);
-      draw(total);
-    }
+export function pullCurves(): PullPlot {
+  const [grown, woken] = [bundle("In multiples of the photo’s own activity", logarithmic, (value) => `${number(value, 2)}${THIN}×`), bundle("Silent in the photo: the activity itself", linear, (value) => number(value, 2))];
+  const show = ({ curves, total, step }: PullView) => {
+    const steps = curves ? [0, ...int32(curves.steps)] : [];
+    const found = curves ? read(curves) : [];
+    const isSilent = ({ unit }: Curve) => curves!.silent.includes(unit);
+    grown.show(found.filter((each) => !isSilent(each)), steps, total, step);
+    woken.show(found.filter(isSilent), steps, total, step);
+  };
+  return { element: h("div", { class: "dc-pulls" }, grown.element, woken.element), show };
+}
+
+/** Lines on one axis with their names at the right. */
+function bundle(about: string, axisOf: (values: number[]) => Axis, text: (value: number) => string) {
+  const chart = lineChart();
+  const names = h("div", { class: "dc-names" });
+  const element = h("div", { class: "dc-bundle", role: "group", "aria-label": about }, h("p", { class: "cnn-quiet" }, about), h("div", { class: "dc-chart" }, chart.element, names));
+  const show = (curves: Curve[], steps: number[], total: number, step: number) => {
+    element.hidden = !curves.length;
+    if (!curves.length) return;
+    const { height, marks } = axisOf(curves.flatMap(({ values }) => [...values].filter(Number.isFinite)));
+    chart.show({ lines: curves.map(({ values }) => ({ steps, values, gaps: true })), last: total, step, marks, height });
     const at = steps.findLastIndex((each) => each <= step);
-    const x = placeOf(step, total, width());
-    rows.forEach(({ mark, output }, k) => {
-      setAttribute(mark, "d", `M${x.toFixed(1)} 0V${HIGH}`);
-      const value = at < 0 ? (curves[k].silent ? 0 : 1) : curves[k].values[at];
-      setText(output, Number.isNaN(value) ? "not pulled" : curves[k].silent ? number(value, 2) : `${number(value, 2)}${THIN}×`);
+    const ends = curves.map(({ values }) => (1 - height(values.findLast(Number.isFinite) ?? 0)) * CHART_HIGH);
+    const tops = apart(ends);
+    while (names.children.length > curves.length) names.lastChild!.remove();
+    while (names.children.length < curves.length) names.append(h("div", { class: "dc-one-pull" }, h("span", { class: "cnn-mono cnn-clip" }), h("span", { class: "cnn-num" })));
+    curves.forEach(({ unit, values }, k) => {
+      const each = names.children[k] as HTMLElement;
+      const [name, output] = each.children;
+      setText(name, unit);
+      setAttribute(name, "title", unit);
+      setText(output, Number.isFinite(values[at]) ? text(values[at]) : "not pulled");
+      each.style.top = `${tops[k]}px`;
     });
+    names.style.minHeight = `${Math.max(...tops) + LINE / 2}px`;
   };
-  const draw = (total: number) => {
-    rows = [];
-    const shared = curves.filter((each) => !each.silent);
-    const [low, high] = [Math.min(1, ...shared.map((each) => each.low)), Math.max(2, ...shared.map((each) => each.high))];
-    fill(element, ...curves.map((curve) => {
-      const [mark, output] = [svg("path", { class: "dc-now" }), h("span", { class: "cnn-num" })];
-      rows.push({ mark, output });
-      const y = curve.silent ? linear(curve.high) : logarithmic(low, high);
-      const x = (step: number) => placeOf(step, total, width());
-      const plot = svg("svg", { viewBox: `0 0 ${width()} ${HIGH}`, preserveAspectRatio: "none", role: "img", "aria-label": toldOf(curve) },
-        svg("path", { class: "dc-one", d: `M0 ${y(curve.silent ? 0 : 1).toFixed(1)}H${width()}` }),
-        svg("path", { class: "dc-curve", d: path(curve, steps, x, y) }), mark);
-      const name = curve.silent ? `${curve.unit}, silent in the photo` : curve.unit;
-      return h("div", { class: "dc-one-pull" }, h("span", { class: "cnn-mono cnn-clip", title: name }, name), output, plot);
-    }));
-  };
-  onResize(element, () => { if (view) show(view); }, signal);
   return { element, show };
 }
 
-const edge = 2;
-const linear = (top: number) => (value: number) => HIGH - edge - (Math.max(0, value) / (top || 1)) * (HIGH - 2 * edge);
-const logarithmic = (low: number, high: number) => (value: number) => HIGH - edge - (Math.log(Math.max(value, low) / low) / Math.log(high / low)) * (HIGH - 2 * edge);
+const LINE = 16;
 
+/** Places for names near those wanted, none nearer to the next than a line of text. */
+export function apart(wanted: number[]): number[] {
+  const order = wanted.map((_, k) => k).sort((a, b) => wanted[a] - wanted[b]);
+  const places = [...wanted];
+  const lowest = Math.max(CHART_HIGH, LINE * (wanted.length - 1));
+  order.forEach((k, n) => { places[k] = Math.max(wanted[k], n ? places[order[n - 1]] + LINE : 0); });
+  order.reverse().forEach((k, n) => { places[k] = Math.min(places[k], lowest - n * LINE); });
+  return places;
+}
+
+/** A hundredth of the photo's own activity, and less, is the lower end. */
+const LEAST = 0.01;
+
+function logarithmic(values: number[]): Axis {
+  const known = values.map((value) => Math.max(value, LEAST));
+  const [low, high] = [Math.min(1, ...known), Math.max(2, ...known) * 1.05];
+  const height = (value: number) => Math.log(Math.max(value, low) / low) / Math.log(high / low);
+  return { height, marks: rounded(low, high).map((value) => ({ at: height(value), text: `${number(value)}${THIN}×` })) };
+}
+
+function linear(values: number[]): Axis {
+  const [low, high] = [Math.min(0, ...values), Math.max(0, ...values) * 1.05 || 1];
+  return { height: (value) => (value - low) / (high - low), marks: ticks(low, high, 3) };
+}
+
+/** 1, 2, 5, 10 …; only powers of ten where those are many. */
+function rounded(low: number, high: number): number[] {
+  const powers = Array.from({ length: 12 }, (_, k) => 10 ** (k - 2));
+  const between = (value: number) => value >= low * 0.999 && value <= high;
+  const fine = powers.flatMap((power) => [power, 2 * power, 5 * power]).filter(between);
+  return fine.length > 4 ? powers.filter(between) : fine;
+}
+
+/** In the photo itself a unit that is not silent is 1 of its own; one that was not pulled at first has no beginning. */
 function read(curves: PullCurves): Curve[] {
   const values = float32(curves.values);
   const count = curves.units.length ? values.length / curves.units.length : 0;
   return curves.units.map((unit, k) => {
     const own = values.slice(k * count, (k + 1) * count);
-    const known = own.filter((value) => Number.isFinite(value));
-    const [low, high] = [Math.min(...known), Math.max(...known)];
-    return { unit, silent: curves.silent.includes(unit), values: own, low: known.length ? Math.max(low, LEAST) : 1, high: known.length ? Math.max(high, LEAST) : 1 };
+    const first = !Number.isFinite(own[0]) ? NaN : curves.silent.includes(unit) ? 0 : 1;
+    return { unit, values: Float32Array.of(first, ...own) };
   });
 }
-
-/** A hundredth of the photo's own activity, and less, is the lower edge of the scale. */
-const LEAST = 0.01;
-
-/** From the photo on; a unit that was not pulled for a while leaves a gap. */
-function path({ values, silent }: Curve, steps: Int32Array, x: (step: number) => number, y: (value: number) => number): string {
-  let pen = steps.length > 0 && Number.isFinite(values[0]);
-  let out = pen ? `M${x(0).toFixed(1)} ${y(silent ? 0 : 1).toFixed(1)}` : "";
-  values.forEach((value, k) => {
-    if (Number.isFinite(value)) out += `${pen ? "L" : "M"}${x(steps[k]).toFixed(1)} ${y(value).toFixed(1)}`;
-    pen = Number.isFinite(value);
-  });
-  return out;
-}
-
-const toldOf = ({ unit, silent, high }: Curve) => (silent ? `Activity of ${unit}, silent in the photo, up to ${number(high)}` : `Activity of ${unit}, up to ${number(high)} times that of the photo`);

@@ -3,8 +3,8 @@
 import type { LabPreset, LabRecipe } from "../traits";
 import { button, disable, select } from "./controls";
 import { h, setText } from "./dom";
-import { knobSlider } from "./lab_knob";
-import { changed, CLIMB, CLIMBERS, OBJECTIVES, OCTAVES, PAINTED, PENALTIES, RATES, titleOf, TRANSFORMS, type Knob } from "./lab_recipe";
+import { knob } from "./knob";
+import { changed, CLIMB, CLIMBERS, OBJECTIVES, OCTAVES, PAINTED, PENALTIES, RATES, titleOf, TRANSFORMS, valueOf, type Setting } from "./lab_recipe";
 
 export interface RecipePanel {
   element: HTMLElement;
@@ -22,12 +22,16 @@ export function recipePanel(change: (recipe: LabRecipe) => void): RecipePanel {
   };
   const picks = [pick("Objective", "objective", OBJECTIVES), pick("Painted as", "painted", PAINTED)];
   const climber = pick("Climbed by", "climber", CLIMBERS);
-  const slider = (knob: Knob) => knobSlider(knob, (value) => change(changed(recipe, knob.name, value)));
-  const groups = [TRANSFORMS, OCTAVES, PENALTIES, CLIMB].map((knobs) => knobs.map(slider));
+  const slider = ({ name, text, ...setting }: Setting) => {
+    const { element, show: turn } = knob({ ...setting, text: (value) => text(value, recipe), slide: (value) => change(changed(recipe, name, value)) });
+    const show = (ranges: Record<string, [number, number]>, off: boolean) => turn(valueOf(recipe, name), !off && !(name === "ratio" && recipe.octaves < 2), ranges[setting.range ?? ""]);
+    return { element, show };
+  };
+  const groups = [TRANSFORMS, OCTAVES, PENALTIES, CLIMB].map((settings) => settings.map(slider));
   const group = (name: string, about: string, k: number, ...before: HTMLElement[]) =>
     h("div", { class: "fl-group", role: "group", "aria-label": name }, h("div", { class: "fl-group-head" }, h("b", null, name), h("span", { class: "cnn-small cnn-clip" }, about)), ...before, ...groups[k].map((each) => each.element));
   const back = button("Back to the preset", () => { const { preset } = titleOf(recipe, presets); if (preset) change(preset.recipe); }, { kind: "plain" });
-  const key = h("p", { class: "cnn-small fl-key" }, h("i", { class: "fl-bracket", "aria-hidden": "true" }), "usual range", h("span", { class: "cnn-grow" }), back);
+  const key = h("p", { class: "cnn-small fl-key" }, h("i", { class: "cnn-bracket", "aria-hidden": "true" }), "usual range", h("span", { class: "cnn-grow" }), back);
   const element = h("section", { class: "fl-recipe", "aria-label": "Recipe" },
     h("header", { class: "fl-head" }, title, h("span", { class: "cnn-grow" }), began.element),
     ...picks.map((each) => each.element),
@@ -41,7 +45,7 @@ export function recipePanel(change: (recipe: LabRecipe) => void): RecipePanel {
     disable(back, view.off || !own || !preset);
     began.element.disabled = view.off;
     [...picks, climber].forEach((each) => each.show(view.off));
-    groups.flat().forEach((each) => each.show(recipe, view.ranges, view.off));
+    groups.flat().forEach((each) => each.show(view.ranges, view.off));
   };
   return { element, show };
 }

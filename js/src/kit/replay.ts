@@ -1,5 +1,7 @@
 /** A film over a number of places, of a few seconds however many there are. */
 
+import { onEnd } from "./ending";
+
 export interface Replay {
   start(count: number): void;
   stop(): void;
@@ -28,6 +30,6 @@ export function replay(changed: () => void, signal: AbortSignal): Replay {
     };
     next();
   };
-  signal.addEventListener("abort", stop, { once: true });
+  onEnd(signal, stop);
   return { start, stop, at: () => place };
 }

@@ -1,5 +1,7 @@
 /** Sizes that change. */
 
+import { onEnd } from "./ending";
+
 /** Word of a new size, at most once a frame and never for the first look. */
 export function onResize(element: HTMLElement, changed: () => void, signal: AbortSignal): void {
   if (!globalThis.ResizeObserver) return;
@@ -10,5 +12,5 @@ export function onResize(element: HTMLElement, changed: () => void, signal: Abor
     requestAnimationFrame(() => signal.aborted || changed());
   });
   observer.observe(element);
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  onEnd(signal, () => observer.disconnect());
 }

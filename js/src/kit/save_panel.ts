@@ -32,7 +32,7 @@ export function savePanel(deeds: { picture(): void; film(form: FilmForm): void; 
   const speed = knob({ label: "Speed", low: 2, high: 30, step: 1, text: (value) => `${Math.round(value)} / s`, spoken: (value) => `${Math.round(value)} frames a second`, slide: deeds.speed });
   const about = h("p", { class: "cnn-small", role: "status" });
   const element = h("div", { class: "dc-set dc-save" }, h("h3", { class: "cnn-title" }, "Save"),
-    h("div", { class: "cnn-tools" }, picture, film, forms.element), h("div", { class: "dc-knob" }, speed.name, speed.input, speed.output), about);
+    h("div", { class: "cnn-tools" }, picture, h("span", { class: "dc-film" }, film, forms.element)), speed.element, about);
   const show = ({ frames, height, width, speed: pace, saving, live }: SaveView) => {
     speed.show(pace);
     disable(picture, frames < 1);

@@ -1,7 +1,7 @@
 /** The signal of one stage over the picture, with its values and numbers. */
 
 import type { Picture } from "../traits";
-import { button, copyButton } from "./controls";
+import { button, copyButton, spring } from "./controls";
 import { fill, h, setAttribute, setText, type Child } from "./dom";
 import { histogram } from "./histogram";
 import { cellOf, walkable, type Lens, type Point } from "./lens";
@@ -30,7 +30,7 @@ export function stageInspector(lens: Lens, step: (by: number) => void, back: () 
   const plot = h("div");
   const numbers = h("dl", { class: "cnn-stats" });
   const element = h("aside", { class: "sv-side", "aria-label": "Chosen stage" }, h("div", { class: "sv-inspector" },
-    h("header", { class: "sv-inspector-head" }, title, copyButton(() => title.textContent ?? ""), h("span", { class: "cnn-grow" }),
+    h("header", { class: "sv-inspector-head" }, title, copyButton(() => title.textContent ?? ""), spring(),
       button("", () => step(-1), { kind: "icon", icon: "previous", label: "Stage before (Up)" }), button("", () => step(1), { kind: "icon", icon: "next", label: "Stage after (Down)" })),
     h("div", { class: "sv-well" }, figure), read, key, plot, numbers, h("div", { class: "cnn-tools" }, button("Back to all methods", back))));
   lens.attach(figure);

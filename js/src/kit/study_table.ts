@@ -25,7 +25,7 @@ export function studyTable({ load, see }: StudyDeeds, signal: AbortSignal): Stud
   let study: LabStudy | null = null;
   let [row, column] = [0, 0];
   let parts = new AbortController();
-  const about = h("span", { class: "cnn-quiet cnn-clip" });
+  const about = h("span", { class: "cnn-quiet" });
   const finding = h("p");
   const table = h("div", { class: "fl-table", role: "grid", "aria-label": "Distance by recipe and channel" });
   const [title, told] = [h("h3", { class: "cnn-title cnn-mono cnn-clip" }), h("dl", { class: "cnn-stats" })];
@@ -36,7 +36,7 @@ export function studyTable({ load, see }: StudyDeeds, signal: AbortSignal): Stud
   const pair = h("div", { class: "fl-pair" }, h("div", null, picture.element, called), h("div", null, real.element, h("span", { class: "cnn-small" }, "Strongest patch")));
   const side = h("aside", { "aria-label": "Chosen picture of the study" }, h("header", { class: "fl-head" }, title), pair, told, h("div", { class: "cnn-tools" }, take, go));
   const element = h("section", { class: "fl-study", "aria-label": "Study", hidden: true },
-    h("div", { class: "fl-study-main" }, h("div", { class: "fl-head" }, h("h3", { class: "cnn-title" }, "Study"), about), finding, table), side);
+    h("div", { class: "fl-study-main" }, h("div", { class: "fl-study-head" }, h("h3", { class: "cnn-title" }, "Study"), about), finding, table), side);
   signal.addEventListener("abort", () => parts.abort(), { once: true });
 
   const draw = () => {

@@ -2,7 +2,7 @@
 
 import type { OcclusionSliderTraits, Picture } from "../traits";
 import { diverging, type Theme } from "./colormap";
-import { button, disable, disableParts, field, range, segmented, select, type Option } from "./controls";
+import { button, disable, disableParts, field, range, segmented, select, spring, type Option } from "./controls";
 import type { Corner, CoverHand } from "./cover_hand";
 import { placeText } from "./cover_panel";
 import type { CoverQuestion, Side } from "./cover_question";
@@ -11,7 +11,7 @@ import { fillName } from "./fill_picture";
 import { legend } from "./legend";
 import { message } from "./message";
 import { assign, type Model } from "./model";
-import { number, percent, points } from "./numbers";
+import { number, percent, points, within } from "./numbers";
 import { panelHead } from "./panel_head";
 import { replay } from "./replay";
 import { columnOf, cornerOf, drops, isKnown, nearestPlace, placesOf, strongestPlace, type Sweep } from "./sweep";
@@ -80,7 +80,7 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
     const place = shown[0] ? strongestPlace(valuesOf(shown[0], of.sides()[0].target)) : -1;
     if (place >= 0) pick(0, place);
   };
-  const fade = (by: number) => assign(model, { opacity: Math.round(Math.max(0, Math.min(1, model.get("opacity") + by)) * 100) / 100 });
+  const fade = (by: number) => assign(model, { opacity: Math.round(within(model.get("opacity") + by, 1) * 100) / 100 });
   const back = () => {
     const [side, place] = player.at() >= 0 ? [0, player.at()] : pointed ? [pointed.side, pointed.place] : [-1, -1];
     const sweep = shown[side];
@@ -115,8 +115,8 @@ export function sweepPanel(model: Model<OcclusionSliderTraits>, of: CoverQuestio
   opacity.element.classList.add("cnn-wide");
   const [replayButton, strongestButton] = [button("Replay", play), button("Strongest", strongest)];
   const tools = h("div", { class: "cnn-panel-tools" },
-    h("div", { class: "cnn-tools" }, measure.element, h("span", { class: "cnn-grow" }), field("Stride", stride.element)), opacity.element,
-    h("div", { class: "cnn-tools" }, exact.element, h("span", { class: "cnn-grow" }), h("span", { class: "cnn-together" }, replayButton, strongestButton)));
+    h("div", { class: "cnn-tools" }, measure.element, spring(), field("Stride", stride.element)), opacity.element,
+    h("div", { class: "cnn-tools" }, exact.element, spring(), h("span", { class: "cnn-together" }, replayButton, strongestButton)));
   const none = h("div", { class: "cnn-instead" });
   const about = h("div", { class: "cnn-about" }, scale, note, none, tools);
   const element = h("section", { class: "cnn-panel", "aria-label": "Map" }, panelHead(title, null, read, null), pair, about);

@@ -1,6 +1,7 @@
 /** Light or dark, as the host is now, and word when that changes. */
 
 import type { Theme } from "./colormap";
+import { onEnd } from "./ending";
 
 const WATCHED = ["class", "style", "data-jp-theme-light", "data-jp-theme-name", "data-theme", "data-vscode-theme-kind", "theme"];
 
@@ -16,20 +17,21 @@ export function followTheme(root: HTMLElement, changed: (theme: Theme) => void, 
     observer.observe(element, { attributes: true, attributeFilter: WATCHED });
   }
   observer.observe(document.head, { childList: true });
-  const preference = globalThis.matchMedia?.("(prefers-color-scheme: dark)");
-  preference?.addEventListener("change", look, { signal });
-  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  preference()?.addEventListener("change", look, { signal });
+  onEnd(signal, () => observer.disconnect());
   look();
   // The host attaches the element after render: only then is there a background to look at.
   requestAnimationFrame(() => signal.aborted || look());
 }
+
+const preference = () => globalThis.matchMedia?.("(prefers-color-scheme: dark)");
 
 export function themeOf(root: HTMLElement): Theme {
   const declared = document.body.dataset.jpThemeLight;
   if (declared) return declared === "false" ? "dark" : "light";
   const behind = backgroundBehind(root);
   if (behind) return luminance(behind) < 0.5 ? "dark" : "light";
-  return globalThis.matchMedia?.("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  return preference()?.matches ? "dark" : "light";
 }
 
 /** The first background outside the widget that can be seen, across shadow roots. */

@@ -1,7 +1,7 @@
 /** All about one chosen unit: address, large map, value under the pointer, histogram, numbers, neighbors. */
 
 import type { LayerInfo, Picture } from "../traits";
-import { button, copyButton, segmented } from "./controls";
+import { button, copyButton, segmented, spring } from "./controls";
 import { fill, h, setText, type Child } from "./dom";
 import { histogram } from "./histogram";
 import { broken, rank, reach, silent, tileValues, type Maps } from "./maps";
@@ -54,7 +54,7 @@ export function unitInspector(options: UnitInspectorOptions): UnitInspector {
   const kept = h("span", { class: "cnn-small" }, "8-bit values");
   const numbers = h("dl", { class: "cnn-stats cnn-stats-2" });
   const near = h("div", { class: "cnn-unit-near" });
-  const header = h("header", { class: "cnn-unit-head" }, address, copyButton(() => address.textContent ?? ""), h("span", { class: "cnn-grow" }),
+  const header = h("header", { class: "cnn-unit-head" }, address, copyButton(() => address.textContent ?? ""), spring(),
     button("", () => options.step(-1), { kind: "icon", icon: "previous", label: "Unit before" }), button("", () => options.step(1), { kind: "icon", icon: "next", label: "Unit after" }));
   const element = h("div", { class: "cnn-unit" }, header, meaning,
     h("div", { class: "cnn-unit-picture" }, figure.element, h("div", { class: "cnn-unit-views" }, views.element, kept)), h("div", { class: "cnn-unit-values" }, read, plot), numbers, near);

@@ -5,8 +5,9 @@ import { ascentFilm } from "./ascent_film";
 import { square, type Bitmaps } from "./bitmaps";
 import type { CellPicture } from "./cell_store";
 import type { Theme } from "./colormap";
-import { button, copyButton, disable, onCommit } from "./controls";
+import { button, copyButton, disable, onCommit, spring } from "./controls";
 import { fill, h, setAttribute, setText, type Child } from "./dom";
+import { onEnd } from "./ending";
 import { deadWord, finished, likeness, type Wall } from "./filter_wall";
 import { filterTable, paintFilter, type Filters } from "./filter_weights";
 import { message } from "./message";
@@ -62,7 +63,7 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   const [layerName, unitName] = [h("span", { class: "cnn-clip" }), h("span")];
   const address = h("h3", { class: "cnn-title cnn-mono cnn-address" }, layerName, unitName);
   const enlarge = button("Large view", () => options.large(), { kind: "plain" });
-  const header = h("header", { class: "cnn-unit-head" }, address, copyButton(() => address.textContent ?? ""), h("span", { class: "cnn-grow" }), enlarge,
+  const header = h("header", { class: "cnn-unit-head" }, address, copyButton(() => address.textContent ?? ""), spring(), enlarge,
     button("", () => options.step(-1), { kind: "icon", icon: "previous", label: "Unit before" }), button("", () => options.step(1), { kind: "icon", icon: "next", label: "Unit after" }));
   const big = h("canvas", { class: "fg-big", role: "img" });
   const variants = h("div", { class: "fg-variants" });
@@ -75,7 +76,7 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   const more = button("Three more", () => options.deed("variants"));
   const toPatches = button("Strongest patches", () => options.mode("patches"));
   const deeds = h("div", { class: "cnn-tools fg-deeds" }, sharpen, more, toPatches);
-  const painted = h("section", { class: "fg-painted" }, h("div", { class: "fg-pair" }, big, variants), h("div", { class: "fg-line cnn-small" }, under, h("span", { class: "cnn-grow" }), beside), why);
+  const painted = h("section", { class: "fg-painted" }, h("div", { class: "fg-pair" }, big, variants), h("div", { class: "fg-line cnn-small" }, under, spring(), beside), why);
   const patches = h("section", { class: "fg-patches" });
   const weights = h("section", { class: "fg-filter" });
   const alike = h("section", { class: "fg-alike" });
@@ -193,7 +194,7 @@ function wayPanel(options: StudyOptions, peek: (shown: [DataView, string] | null
     options.deed("between", other);
   };
   onCommit(input, () => { if (input.value.trim() && Number(input.value) !== now?.other) take(); });
-  signal.addEventListener("abort", () => (now = null), { once: true });
+  onEnd(signal, () => (now = null));
 
   const show = (view: StudyView) => {
     const { wall, channel, other, live, unit } = view;

@@ -1,5 +1,7 @@
 /** Pictures on their way to Python, in parts small enough for the server's websocket. */
 
+import { claim } from "./controls";
+
 export const PART = 4_000_000;
 
 export interface UploadPart {
@@ -39,25 +41,20 @@ export function acceptFiles(root: HTMLElement, allowed: () => boolean, take: (fi
   const mark = (on: boolean) => (on ? (root.dataset.drop = "") : delete root.dataset.drop);
   root.addEventListener("dragover", (event) => {
     if (!carries(event) || !allowed()) return;
-    stop(event);
+    claim(event);
     mark(true);
   });
   root.addEventListener("dragleave", (event) => { if (!root.contains(event.relatedTarget as Node | null)) mark(false); });
   root.addEventListener("drop", (event) => {
     mark(false);
     if (!carries(event) || !allowed()) return;
-    stop(event);
+    claim(event);
     take(filesIn(event.dataTransfer));
   });
   root.addEventListener("paste", (event) => {
     const files = filesIn(event.clipboardData);
     if (!files.length || !allowed()) return;
-    stop(event);
+    claim(event);
     take(files);
   });
-}
-
-function stop(event: Event): void {
-  event.preventDefault();
-  event.stopPropagation();
 }

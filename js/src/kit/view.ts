@@ -1,5 +1,6 @@
 /** One view of a model: its life, and what to do when it cannot even begin. */
 
+import { onEnd } from "./ending";
 import type { RenderOptions } from "./model";
 import { h } from "./dom";
 import { message } from "./message";
@@ -10,7 +11,7 @@ export function view<Traits>(start: (options: Required<RenderOptions<Traits>>) =
     const life = new AbortController();
     const end = () => life.abort();
     if (signal?.aborted) end();
-    signal?.addEventListener("abort", end, { once: true });
+    if (signal) onEnd(signal, end);
     try {
       start({ model, el, signal: life.signal });
     } catch (error) {

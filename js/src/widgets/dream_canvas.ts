@@ -37,7 +37,7 @@ const HELP: [string, string][] = [
 const NOTES = [
   "A layer that pulls makes stronger what it already finds in the picture. Weights are relative: each unit counts in multiples of its strength in the photo.",
   "Octaves go from small to large, so that shapes of every size come up; the photo’s own detail is put back each time.",
-  "Pull: how active a unit is, in multiples of its activity in the photo (the dotted line), on one log scale for all; a unit silent in the photo has a scale of its own.",
+  "Pull: how active a unit is, in multiples of its activity in the photo on one log scale for all; a unit silent in the photo has no multiple and is shown on an axis of its own.",
   "A changed weight acts at once while it dreams. Count, ratio, canvas, guide and seed act on the next dream from the photo.",
   "Going on from an earlier frame begins with the picture as it was kept, as JPEG.",
 ];
@@ -66,6 +66,8 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   const stepShown = () => { const wish = playing >= 0 ? playing : model.get("shown"); return wish < 0 ? newest() : (store.at(wish)?.step ?? 0); };
   const entries = () => (model.get("archive") as Archive<AloneInfo>).entries;
   const alone = (unit: string) => { const key = `${model.get("image")}|${unit}`; return model.get("alone")[key] ?? entries()?.[key]; };
+  /** As it was kept when the dream began, or as it was given. */
+  const photo = (picture: Picture) => (store.at(0)?.step === 0 ? store.at(0)!.url : url(picture));
   const older = (known: DreamPlan) => SETTINGS.some((name) => known.asked[name] !== model.get(name)) || !sameMix(known.asked.pulls, model.get("mix"));
 
   // what is done -------------------------------------------------------------------------------------------------
@@ -117,7 +119,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   const mix = mixPanel({ pull, scrolled: look }, signal);
   const figure = dreamFigure();
   const film = dreamStrip(choose, signal);
-  const pulls = pullCurves(signal);
+  const pulls = pullCurves();
   const octaves = octavePanel((values: Partial<OctaveValues>) => set(values));
   const save = savePanel({ picture: savePicture, film: (format) => file(format, stepShown()), speed: (speed) => assign(model, { speed }) });
   const looks = segmented<DreamLook>("Show", LOOKS, "dream", (next) => assign(model, { view: next }));
@@ -130,7 +132,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   const fresh = button("Dream anew", anew);
   const main = button("Dream on", go, { kind: "primary" });
   const stage = h("div", { class: "dc-stage" });
-  const pullSet = h("div", { class: "dc-set" }, h("div", { class: "dc-head" }, h("h3", { class: "cnn-title" }, "Pull"), h("span", { class: "cnn-quiet cnn-clip" }, "Activity along the film, in multiples of the photo’s own")), pulls.element);
+  const pullSet = h("div", { class: "dc-set" }, h("h3", { class: "cnn-title" }, "Pull"), pulls.element);
   const transport = h("div", { class: "dc-transport" }, before, player, after, changed, fresh, main);
   const center = h("div", { class: "dc-center" }, h("div", { class: "dc-head" }, name, pulled, looks.element), stage, where, transport, film.element, pullSet);
   const says = h("div", { class: "dc-set dc-says" });
@@ -157,7 +159,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     drawHead(picture, known);
     if (!picture) return fill(stage, message("", "No picture to dream on", "Drop a photo anywhere here, or pass one from Python: DreamCanvas(network, image)."));
     drawStage(picture, known);
-    drawTransport(known);
+    drawTransport(picture, known);
     mix.show({ layers: model.get("layers"), top: top[1], rows: model.get("rows"), mix: model.get("mix"), image: model.get("image"), alone, layer: model.get("layer"), able: live() });
     drawSide(picture, known);
     look();
@@ -174,9 +176,8 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     const notice = widget.notice();
     const shown = store.at(stepShown());
     const [height, width] = known ? [known.height, known.width] : [picture.height, picture.width];
-    const photo = store.at(0)?.step === 0 ? store.at(0)!.url : url(picture);
     const told = known && stepShown() > 0 ? `The dream: ${whereIs(known, stepShown())}` : `The photo: ${picture.name}`;
-    figure.show({ dream: shown?.url ?? photo, photo, height, width, look: model.get("view"), told, name: picture.name });
+    figure.show({ dream: shown?.url ?? photo(picture), photo: photo(picture), height, width, look: model.get("view"), told, name: picture.name });
     const said = notice && noticeMessage(notice, (values) => widget.ask(values));
     // What was dreamed before something went wrong stays in sight, below what is said.
     if (!said) { if (stage.firstChild !== figure.element || stage.children.length > 1) fill(stage, figure.element); }
@@ -186,7 +187,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   };
   let drawnNotice: unknown = null;
 
-  const drawTransport = (known: DreamPlan | null) => {
+  const drawTransport = (picture: Picture, known: DreamPlan | null) => {
     const steps = store.steps();
     const last = stepShown() >= newest();
     const whole = Boolean(known) && known!.step >= known!.total;
@@ -200,7 +201,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     fresh.hidden = !known;
     setText(changed, known && !busy() && older(known) ? "older than the mix" : "");
     film.element.hidden = !known;
-    if (known) film.show(known, store, stepShown());
+    if (known) film.show(known, store, stepShown(), photo(picture));
   };
   const drawSide = (picture: Picture, known: DreamPlan | null) => {
     const values = Object.fromEntries(SETTINGS.map((each) => [each, model.get(each)])) as unknown as OctaveValues;

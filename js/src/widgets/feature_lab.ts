@@ -95,7 +95,7 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
   const goOn = button("Go on", onwards, { kind: "primary" });
   const bar = h("div", { class: "fl-bar" },
     field("Layer", layers.element), h("span", { class: "cnn-field" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, "Channel"), channel, h("span", { class: "fl-steps" }, ...steps)),
-    field("Recipe", which.element), views.element, h("span", { class: "cnn-grow" }), h("span", { class: "fl-deeds" }, restart, goOn));
+    field("Recipe", which.element), views.element, h("span", { class: "fl-deeds" }, restart, goOn));
 
   const recipe = recipePanel(change);
   const pictures = labField(choose, go, signal);
