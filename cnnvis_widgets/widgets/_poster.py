@@ -216,8 +216,10 @@ def lighter(png: bytes) -> bytes:
     if len(png) <= _LIGHT:
         return png
     with Image.open(io.BytesIO(png)) as image:
-        few = image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.FLOYDSTEINBERG)
-    return _marked(few)
+        colored = image.convert("RGB")
+    # Colors are chosen on a fourth of the pixels, which is four times as fast.
+    palette = colored.reduce(2).quantize(256, Image.Quantize.MEDIANCUT)
+    return _marked(colored.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG))
 
 
 def _marked(image: Image.Image) -> bytes:

@@ -201,7 +201,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     fresh.hidden = !known;
     setText(changed, known && !busy() && older(known) ? "older than the mix" : "");
     film.element.hidden = !known;
-    if (known) film.show(known, store, stepShown(), photo(picture));
+    if (known) film.show(known, store, stepShown(), url(picture));
   };
   const drawSide = (picture: Picture, known: DreamPlan | null) => {
     const values = Object.fromEntries(SETTINGS.map((each) => [each, model.get(each)])) as unknown as OctaveValues;
