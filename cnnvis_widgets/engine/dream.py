@@ -276,9 +276,10 @@ class Dream:
         """The sizes without those too small for the layers; the last one has to do."""
         while (error := self._slope.refusal(resized(photo, sizes[0]))) is not None:
             if len(sizes) == 1:
+                why = (str(error) or type(error).__name__).splitlines()[0]
                 msg = (
                     f"A picture of {sizes[0][0]}×{sizes[0][1]} pixels does not go through {self._slope.network.name} up to "
-                    f"{self._slope.layers[-1]!r} ({str(error).splitlines()[0]}): give a larger one, or pull an earlier layer."
+                    f"{self._slope.layers[-1]!r} ({why}): give a larger one, or pull an earlier layer."
                 )
                 raise AscentError(msg) from error
             sizes = sizes[1:]

@@ -42,6 +42,10 @@ class EvaluationError(CnnvisError, ValueError):
     """An explanation that cannot be measured: an unknown measure, a map that does not fit, a method that failed on a scene."""
 
 
+#: What models raise at a picture of a size they do not take; anything else is a fault of their own, which is passed on.
+SIZE_REFUSALS = (RuntimeError, ValueError, AssertionError, IndexError)
+
+
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """The known names most like `name`, best first.
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import CnnvisError, ImageError, ModelError
+from .errors import SIZE_REFUSALS, CnnvisError, ImageError, ModelError
 from .images import ImageLike, decode
 from .layers import Layer
 from .models import demo, load
@@ -158,7 +158,7 @@ class Perception:
             found = self._features(Preprocess(channels=self._channels).fit(images.detach()))
         except CnnvisError:
             raise
-        except Exception as error:  # a network may refuse a size in any way
+        except SIZE_REFUSALS as error:
             height, width = images.shape[2:]
             msg = f"{self.measure} does not take pictures of {height}×{width} pixels: enlarge them first."
             raise ImageError(msg) from error

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from .errors import AscentError, CnnvisError, LayerError
+from .errors import SIZE_REFUSALS, AscentError, CnnvisError, LayerError
 from .network import Network
 from .plain_numbers import number
 from .rectifier import Rule
@@ -135,7 +135,7 @@ class Slope:
             self.network.trace(picture[..., :_ENOUGH, :_ENOUGH], *self.layers, logits=False)
         except CnnvisError:
             raise
-        except Exception as error:  # noqa: BLE001 (a network may refuse a size in any way)
+        except SIZE_REFUSALS as error:
             return error
         return None
 

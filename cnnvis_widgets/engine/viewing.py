@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .errors import AscentError, CnnvisError
+from .errors import SIZE_REFUSALS, AscentError, CnnvisError
 from .feature_objectives import one_each
 from .network import Network
 from .objectives import Objective
@@ -112,7 +112,7 @@ class View:
                     self._free.ask(gray, self.objective)
             except CnnvisError:  # the objective's own word, which no other size would change
                 raise
-            except Exception as error:  # noqa: BLE001 (a network may refuse a size in any way)
+            except SIZE_REFUSALS as error:
                 self._taken[size], self._refused[size] = False, error
             else:
                 self._taken[size] = True

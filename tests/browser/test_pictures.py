@@ -13,6 +13,9 @@ from PIL import Image
 if TYPE_CHECKING:
     from lab import Lab
 
+KEPT = bool(os.environ.get("CNNVIS_PICTURES"))
+#: A picture that is not kept need not be beautiful: it is painted in fewer steps.
+SCENES, STEPS = (400, 256) if KEPT else (12, 24)
 SETUP = """
 import cnnvis_widgets as cw
 network = cw.demo()
@@ -38,21 +41,24 @@ WIDGETS = {
         "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
     ),
     "feature_lab": (
-        "pictures = [scene.image for scene in cw.scenes(400, seed=31)]\n"
-        "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=pictures, size=128)\nviewer.wait(200)\nviewer"
+        f"pictures = [scene.image for scene in cw.scenes({SCENES}, seed=31)]\n"
+        f"recipes = {{'recipe_a': {{'steps': {STEPS}}}, 'recipe_b': {{'preset': 'plain', 'steps': {STEPS}}}}}\n"
+        "viewer = cw.FeatureLab(network, 'residual2', 5, dataset=pictures, size=128, **recipes)\nviewer.wait(200)\nviewer"
     ),
     "filter_gallery": (
-        "pictures = [scene.image for scene in cw.scenes(120, seed=31)]\n"
-        "viewer = cw.FilterGallery(network, 'residual2', pictures, channel=20, whole=True)\nviewer.wait(200)\nviewer"
+        f"pictures = [scene.image for scene in cw.scenes({min(120, SCENES)}, seed=31)]\n"
+        f"options = {{'channel': 20, 'whole': {KEPT}, 'steps': {96 if KEPT else 6}, 'cache': {KEPT}}}\n"
+        "viewer = cw.FilterGallery(network, 'residual2', pictures, **options)\nviewer.wait(200)\nviewer"
     ),
 }
 SCALES = {"saliency_viewer": 1.5, "filter_gallery": 1.5}  # fine noise takes many bytes
+MOST = 1_000_000  # bytes
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", WIDGETS)
 def test_a_picture_of_each_widget_for_the_readme(lab: Lab, tmp_path: Path, name: str, theme: str) -> None:
-    folder = REPOSITORY / "docs" / "pictures" if os.environ.get("CNNVIS_PICTURES") else tmp_path
+    folder = REPOSITORY / "docs" / "pictures" if KEPT else tmp_path
     notebook = lab.run([SETUP, WIDGETS[name]], theme=theme, width=1180, device_scale_factor=SCALES.get(name, 2))
     file = notebook.screenshot(folder / f"{name}_{theme}.png", notebook.page.locator("section.cnn"))
     with Image.open(file) as picture:
@@ -60,3 +66,12 @@ def test_a_picture_of_each_widget_for_the_readme(lab: Lab, tmp_path: Path, name:
         colors = picture.convert("RGB").resize((64, 64)).getcolors(4096)
     assert colors is not None
     assert len(colors) > 200  # something is drawn
+    lighten(file)
+
+
+def lighten(file: Path) -> None:
+    """A picture full of fine noise with 256 colors, dithered: it takes a third, and the repository stays light."""
+    if file.stat().st_size > MOST:
+        with Image.open(file) as picture:
+            few = picture.convert("RGB").quantize(256, Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+        few.save(file, optimize=True)

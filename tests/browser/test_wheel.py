@@ -21,7 +21,10 @@ widget
 """
 
 #: What a widget is opened with, where that is not a picture.
-GIVEN = {"FeatureLab": '"0", 0, recipe_a={"steps": 20}, recipe_b={"steps": 20}'}
+GIVEN = {
+    "FeatureLab": '"0", 0, recipe_a={"steps": 20}, recipe_b={"steps": 20}',
+    "FilterGallery": '"0", steps=4, cache=False',
+}
 
 
 @pytest.fixture(scope="module")
