@@ -137,7 +137,7 @@ def cost_of_a_step(network: cw.Network, layer: str, turns: int) -> None:
 def main() -> None:
     """Print the report."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("networks", nargs="*", default=list(LAYERS), choices=[*LAYERS, []])
+    parser.add_argument("networks", nargs="*", default=list(LAYERS), help="which networks")
     parser.add_argument("--turns", type=int, default=3)
     given = parser.parse_args()
     torch.set_num_threads(1)
