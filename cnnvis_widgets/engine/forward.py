@@ -116,6 +116,7 @@ class Forward:
         seen = {address.module for address in keep.values()} | {address.module for address, _ in edits}
         self.heads, self.channels = [head for head in heads if head not in seen], channels
         self.kept: dict[str, Any] = {}
+        self.used: set[nn.Module] = set()  # layers that were differentiated in the thin way
         self.stopped = False
 
     def run(self, make_input: Callable[[], Tensor]) -> Any:
@@ -152,7 +153,8 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        handles: list[Any] = [ThinHooks(self.thin, self.heads, self.channels)]
+        thin = ThinHooks(self.thin, self.heads, self.channels)
+        handles: list[Any] = [thin]
         handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None
         try:
@@ -162,6 +164,7 @@ class Forward:
         finally:
             for handle in handles:
                 handle.remove()
+        self.used = thin.used
         return output, {name for name, version in self._versions.items() if self.kept[name]._version != version}
 
     def _seen(self, module: nn.Module, _args: Any, output: Any) -> Any:

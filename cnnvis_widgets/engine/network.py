@@ -21,12 +21,13 @@ from .errors import ImageError, LayerError, ModelError, suggestion
 from .forward import Forward
 from .images import ImageLike, decode
 from .layers import Layer, before_pyramid, discover
+from .memory import keep_what_is_freed
 from .objectives import Objective, class_lookup, classes_read
 from .outputs import default_output, is_detection
 from .preprocess import Preprocess
 from .rectifier import Rule
 from .results import Predictions
-from .thin_gradient import lean_heads, thin_layers
+from .thin_gradient import Thin, lean_heads, thin_layers
 from .trace import IMAGE, Trace
 
 _TRIAL_SIZES = (
@@ -41,6 +42,7 @@ _TRIAL_SIZES = (
     (16, 16),
     (8, 8),
 )
+_WAYS = 64  # so many ways of a pass are remembered
 
 
 class Network:
@@ -88,6 +90,7 @@ class Network:
             msg = "A scripted model hides its layers: give the nn.Module it was made from."
             raise ModelError(msg)
         _check_parameters(model)
+        keep_what_is_freed()
         self.model = _on_device(model, device)
         self.name = name or type(model).__name__
         self.labels = tuple(str(label) for label in labels or ())
@@ -99,6 +102,7 @@ class Network:
         self._classes: int | None = None
         self._detects = False
         self._memory: dict[str, bool] = {}  # shared with copies of this network
+        self._thin: dict[Any, set[nn.Module]] = {}  # likewise: which layers were worth it, in passes that went the same way
         self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
@@ -254,6 +258,8 @@ class Network:
         wanted = (wrt,) if isinstance(wrt, str) else tuple(wrt or ())
         keep = tuple(dict.fromkeys((*layers, *(name for name in wanted if name != IMAGE))))
         addresses = {name: self.layer(name).address for name in keep}
+        images = self.read(images)
+        way = (keep, wanted, logits, images.shape)
         forward = Forward(
             self.model,
             addresses,
@@ -261,12 +267,14 @@ class Network:
             edits=[(self.layer(name).address, change) for name, change in self._edits],
             mutated=self._mutated,
             stop=not logits and bool(keep),
-            thin=thin_layers(self.model, self.classes, to_image=IMAGE in wanted) if wanted else None,
+            thin=self._thin_layers(way) if wanted else None,
             heads=self._lean_heads(keep, len(classes)) if classes else (),
             channels=classes or (),
         )
-        trace = Trace(self, self.read(images), wanted)
+        trace = Trace(self, images, wanted)
         trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)
+        if wanted:
+            self._remember_thin(way, forward.used)
         return trace
 
     def ask(
@@ -376,6 +384,15 @@ class Network:
                     right = right and torch.allclose(part, whole[:, each], rtol=1e-3, atol=1e-4)
             self._memory["in part"] = right
         return self._memory["in part"]
+
+    def _thin_layers(self, way: tuple[Any, ...]) -> Thin:
+        """What to differentiate in the thin way; where a pass went the same way before, only what paid then is looked at."""
+        return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], among=self._thin.get(way))
+
+    def _remember_thin(self, way: tuple[Any, ...], used: set[nn.Module]) -> None:
+        if len(self._thin) > _WAYS:
+            self._thin.clear()
+        self._thin[way] = used
 
     def _lean_heads(self, keep: Sequence[str], wanted: int) -> list[nn.Module]:
         """Heads of which only some classes need be computed, since nothing that is kept lies after them."""

@@ -4,7 +4,7 @@ The gradient of one class's score is zero in every channel but one of a convolut
 transposes the whole convolution all the same: for SqueezeNet that is a quarter of the cost of a forward pass. Here only the
 channels whose gradient is not zero take part. And the gradient of a global average is one number a channel, which autograd
 writes out for every position; here it is a view. A 1 × 1 convolution hands its gradient back by one product of matrices; on one
-thread, torch goes the way of a general convolution and takes nearly twice as long.
+thread, torch goes the way of a general convolution and takes nearly twice as long. More of the kind: `convolution_gradients`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,23 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
+from .convolution_gradients import ImageConvolution, SmallConvolution, is_of_pictures, may_be_small
+
+#: How a gradient is taken: `pays(module, x)` says where, `apply(x, output, module)` gives the output as a part of the graph.
+Function: TypeAlias = Any
 #: Module -> how its gradient is taken.
-Thin: TypeAlias = "Mapping[nn.Module, type[torch.autograd.Function]]"
+Thin: TypeAlias = "Mapping[nn.Module, Function]"
+#: Below so many multiplications the product of matrices is not faster than what it takes to get there.
+_FEW = 6_000_000
 
 
 class ThinConvolution(torch.autograd.Function):
     """Puts a finished convolution into the graph. Differentiable with respect to its input alone."""
+
+    @staticmethod
+    def pays(_module: nn.Module, _x: Tensor) -> bool:
+        """Always."""
+        return True
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
@@ -55,6 +66,11 @@ class GlobalAverage(torch.autograd.Function):
     """Puts a finished average over all positions into the graph."""
 
     @staticmethod
+    def pays(_module: nn.Module, _x: Tensor) -> bool:
+        """Always."""
+        return True
+
+    @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor, _module: nn.Module) -> Tensor:
         """`output` (N, C, 1, 1) is the mean of `x` (N, C, h, w)."""
         ctx.shape = x.shape
@@ -72,6 +88,11 @@ class PointwiseConvolution(torch.autograd.Function):
     """Puts a finished 1 x 1 convolution into the graph. Differentiable with respect to its input alone."""
 
     @staticmethod
+    def pays(module: nn.Conv2d, x: Tensor) -> bool:
+        """Whether there is enough to multiply."""
+        return x.numel() * module.out_channels >= _FEW
+
+    @staticmethod
     def forward(ctx: Any, _x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
         """`output` is what `module` made of its input; it is given back as a part of the graph."""
         ctx.save_for_backward(module.weight)
@@ -86,27 +107,36 @@ class PointwiseConvolution(torch.autograd.Function):
         return (gradient.movedim(1, -1) @ weight.flatten(1)).movedim(-1, 1), None, None
 
 
-def thin_layers(model: nn.Module, classes: int | None, *, to_image: bool = False) -> Thin:
+def thin_layers(
+    model: nn.Module, classes: int | None, *, to_image: bool = False, among: Collection[nn.Module] | None = None
+) -> Thin:
     """Convolutions with as many channels as there are classes, where these are many, and global averages.
 
-    With `to_image`, where the gradient goes all the way, also every 1 x 1 convolution.
+    With `to_image`, where the gradient goes all the way, also every 1 x 1 convolution, those of the picture, and those of small maps.
+    With `among`, only these modules are looked at.
     """
-    found = ((module, _function_for(module, classes or 0, pointwise=to_image)) for module in model.modules())
+    modules = model.modules() if among is None else among
+    found = ((module, _function_for(module, classes or 0, to_image=to_image)) for module in modules)
     return {module: function for module, function in found if function is not None}
 
 
-def _function_for(module: nn.Module, classes: int, *, pointwise: bool) -> type[torch.autograd.Function] | None:
+def _function_for(module: nn.Module, classes: int, *, to_image: bool) -> Function | None:
     if _is_global_average(module):
         return GlobalAverage
     if _gives_classes(module, classes):
         return ThinConvolution
-    return PointwiseConvolution if pointwise and _is_pointwise(module) else None
+    if not to_image or type(module) is not nn.Conv2d:
+        return None
+    if _is_pointwise(module):
+        return PointwiseConvolution
+    if is_of_pictures(module):
+        return ImageConvolution
+    return SmallConvolution if may_be_small(module) and not _is_watched(module) else None
 
 
-def _is_pointwise(module: nn.Module) -> bool:
+def _is_pointwise(module: nn.Conv2d) -> bool:
     return (
-        type(module) is nn.Conv2d
-        and module.kernel_size == module.stride == (1, 1)
+        module.kernel_size == module.stride == (1, 1)
         and module.padding in ((0, 0), 0, "valid")
         and module.groups == 1
     )
@@ -137,10 +167,16 @@ class ThinHooks:
         Convolutions that give the classes, of which only some channels are computed; the others read NaN.
     channels
         These channels.
+
+    Attributes
+    ----------
+    used : set of nn.Module
+        What has been differentiated in the thin way.
     """
 
     def __init__(self, modules: Thin, heads: Collection[nn.Module] = (), channels: Sequence[int] = ()) -> None:
         self._thin, self._heads, self._channels = modules, heads, list(channels)
+        self.used: set[nn.Module] = set()
         self._recording = False
         self._thread = threading.get_ident()
         self._input: Tensor | None = None
@@ -157,12 +193,15 @@ class ThinHooks:
         self._recording, self._input = False, None
         if threading.get_ident() != self._thread or len(args) != 1 or args[0].ndim != 4:
             return None  # somebody else runs the model meanwhile, perhaps to train it
-        self._recording = module in self._thin and torch.is_grad_enabled() and args[0].requires_grad
+        function, x = self._thin.get(module), args[0]
+        self._recording = (
+            function is not None and torch.is_grad_enabled() and x.requires_grad and function.pays(module, x)
+        )
         if self._recording:
             torch.set_grad_enabled(False)
-        if module in self._heads:
-            self._input = args[0]
-            return (args[0][:0],)  # the module runs on no picture: its output tells the size
+        if module in self._heads or (self._recording and function is SmallConvolution):
+            self._input = x
+            return (x[:0],)  # the module runs on no picture: its output tells the size
         return None
 
     def _after(self, module: nn.Module, args: tuple[Any, ...], output: Tensor) -> Tensor | None:
@@ -171,9 +210,11 @@ class ThinHooks:
         x = args[0]
         if self._input is not None:
             x = self._input
-            output = _some_channels(module, x, self._channels, output.shape[2:])
+            if module in self._heads:
+                output = _some_channels(module, x, self._channels, output.shape[2:])
         if self._recording:
             torch.set_grad_enabled(True)
+            self.used.add(module)
             made: Tensor = self._thin[module].apply(x, output, module)
             return made
         return output
