@@ -10,24 +10,28 @@ from commands import REPOSITORY, run
 
 # These share what is slow to build: the wheel.
 WITH_THE_WHEEL = ("tests/browser/test_wheel.py", "tests/test_packaging.py")
+# A test of these takes as long as a hundred others. They come first, lest one worker is still at the last when all else is done.
+LONG = ("tests/test_notebooks.py",)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Give the tests of one browser file to one worker, and every other test to whoever is free.
+    """Give the tests that share the wheel to one worker, and every other test to whoever is free.
 
-    A JupyterLab and a Chromium are started once a worker; a file of the browser's tests is a minute or two. That is what
-    ``--dist loadgroup`` is for; pytest-xdist 3.8 loses the groups with pytest 9.2.
+    What the browser's tests share (a JupyterLab, a Chromium) is there once a worker. For the wheel there is
+    ``--dist loadgroup``; but pytest-xdist 3.8 loses the groups with pytest 9.2.
     """
     from xdist.scheduler import LoadScopeScheduling
 
-    class BrowserFilesTogether(LoadScopeScheduling):
+    class WheelTogether(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            if nodeid.startswith(WITH_THE_WHEEL):
-                return "wheel"
-            return nodeid.split("::", maxsplit=1)[0] if nodeid.startswith("tests/browser/") else nodeid
+            return "wheel" if nodeid.startswith(WITH_THE_WHEEL) else nodeid
 
-    return BrowserFilesTogether(config, log)
+    return WheelTogether(config, log)
 
 
 @pytest.fixture(scope="session")

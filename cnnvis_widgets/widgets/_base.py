@@ -6,6 +6,7 @@ import difflib
 import os
 import traceback
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -13,9 +14,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import anywidget
 import traitlets
 
+from ..engine.errors import CnnvisError, LayerError, suggestion
 from . import _page, _poster
 from ._cells import release_previous
 from ._inputs import Inputs
+from ._options import LayerName, Whole, check, plain, told
 from ._task import Task
 from ._traits import option, state
 
@@ -87,8 +90,8 @@ class Viewer(anywidget.AnyWidget):
     archive = state(traitlets.Dict(), ts="Archive | Empty")
 
     image = state(traitlets.Int(-1))  # which of the pictures: set it on the widget
-    layer = option(traitlets.Unicode())
-    channel = option(traitlets.Int(-1))
+    layer = option(LayerName())
+    channel = option(Whole(-1, -1, such="0", wrong=LayerError))
     target = option(traitlets.Int(-1))
 
     #: Traits whose change asks the network again.
@@ -183,6 +186,10 @@ class Viewer(anywidget.AnyWidget):
     def _resolved(self, name: str, value: Any) -> Any:
         """An option as its trait wants it: a label becomes an index, an unknown layer is refused."""
         if name == "layer":
+            if not isinstance(value, str):
+                hint = suggestion(str(value), (each.name for each in self.network.layers))
+                msg = f"{self.network.name} has no layer {told(value)}. {hint}"
+                raise LayerError(msg)
             return self.network.layer(value).name
         if name == "target":
             return self.network.class_index(value)
@@ -191,13 +198,12 @@ class Viewer(anywidget.AnyWidget):
         return value
 
     def _checked_channel(self, channel: int) -> int:
-        from ..engine.errors import LayerError
-
         count = self.network.layer(self.layer).channels
-        if not -1 <= channel < count:
-            msg = f"{self.layer} has channels 0–{count - 1}; {channel} is not one of them."
+        number = plain(channel)
+        if not -1 <= number < count or number != int(number):
+            msg = f"{self.layer} has channels 0–{count - 1}; {told(channel)} is not one of them."
             raise LayerError(msg)
-        return channel
+        return int(number)
 
     def _release(self) -> None:
         """Let go of what can be computed again."""
@@ -255,6 +261,16 @@ class Viewer(anywidget.AnyWidget):
             self.message = self.notice["title"]
 
     # what the page says -------------------------------------------------------------------------------------------
+
+    def set_state(self, sync_data: dict[str, Any]) -> None:
+        """What a page sets. What a trait does not take is said there, and the page is told what holds instead."""
+        try:
+            super().set_state(sync_data)
+        except (CnnvisError, traitlets.TraitError) as error:
+            with self.hold_sync():
+                self.send_state(list(sync_data.keys() & set(self.keys)))
+                self._fail(error)
+                self.status = "busy" if self._task.wanted else "failed"
 
     def _received(self, _widget: Any, content: Any, buffers: list[memoryview]) -> None:
         kind = content.get("type") if isinstance(content, dict) else None
@@ -315,6 +331,13 @@ class Viewer(anywidget.AnyWidget):
             data = {**data, "image/png": _page.base64_text(poster)}
         return data, metadata
 
+    def _keep_still(self) -> None:
+        """The picture that stays in the notebook was taken while things were computed: take it again."""
+        with suppress(AttributeError):  # closed meanwhile
+            poster = self._poster()
+            if poster is not None:
+                _poster.publish(poster, self.model_id, again=True)
+
     def _page(self) -> str:
         archive = self._archived()  # it may fill in what no one has looked at yet
         state = {
@@ -336,6 +359,7 @@ class Viewer(anywidget.AnyWidget):
                 hint = f"did you mean {close[0]!r}? " if close else ""
                 msg = f"{cls.__name__} has no option {name!r}; {hint}It has {', '.join(known)}."
                 raise TypeError(msg)
+        check(cls.class_traits(), options, leave=("layer", "channel"))  # these say what the network has
 
     def _append(self, picture: Any, name: str | None = None) -> None:
         from ..engine.images import encode_picture, name_of
@@ -386,8 +410,6 @@ def _layer_info(layer: Any) -> dict[str, Any]:
 
 def _notice(error: Exception, name: str) -> dict[str, Any]:
     """What happened, why, and what to do about it."""
-    from ..engine.errors import CnnvisError
-
     ours = isinstance(error, CnnvisError)
     first = str(error).strip().splitlines()[0] if str(error).strip() else "no reason given"
     text = str(error) if ours else f"{type(error).__name__}: {first}. The widget is still alive: choose something else."

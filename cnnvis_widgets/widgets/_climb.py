@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._climb_code import written
+from ._lab_picture import encoded
 from ._recipes import recipe_of
 
 if TYPE_CHECKING:
@@ -61,14 +62,14 @@ class Unit:
             raise AscentError(msg)
         return known[kind]()
 
-    def objective_code(self, kind: str) -> tuple[str, str]:
-        """The same as Python: (name to import, expression)."""
+    def objective_code(self, kind: str) -> str:
+        """The same as Python."""
         inside = f"{self.layer!r}, {self.channel}".replace("'", '"')
         return {
-            "mean": ("channel", f"channel({inside})"),
-            "center": ("neuron", f"neuron({inside})"),
-            "square": ("layer_energy", f"layer_energy({inside})"),
-            "peak": ("unit", f'unit("{self.address}", network)'),
+            "mean": f"channel({inside})",
+            "center": f"neuron({inside})",
+            "square": f"layer_energy({inside})",
+            "peak": f'unit("{self.address}", network)',
         }[kind]
 
 
@@ -87,6 +88,7 @@ class Kept:
     """A picture on the way, and what was measured of it; the distance is NaN until it is known."""
 
     picture: Tensor
+    opacity: Tensor | None
     response: float
     distance: float = float("nan")
 
@@ -145,6 +147,21 @@ class Climb:
     def picture(self) -> Tensor:
         """As it is, float (1, C, H, W) in [0, 1], at the size asked for."""
         return _at(self._ascent.pictures, self._ascent.size)
+
+    @property
+    def opacity(self) -> Tensor | None:
+        """How much of each pixel is there, float (1, H, W) in [0, 1]; None where all is."""
+        found = self._ascent.opacities
+        return None if found is None else _at(found[:, None], self._ascent.size)[:, 0]
+
+    @property
+    def importance(self) -> Tensor | None:
+        """With MaCo how much each pixel mattered on the way, float (1, H, W), where 1 is the most; else None."""
+        found = self._ascent.importance
+        if found is None:
+            return None
+        whole = _at(found[:, None], self._ascent.size)[:, 0]
+        return whole / whole.max().clamp(min=1e-12)
 
     @property
     def changes(self) -> list[int]:
@@ -216,11 +233,10 @@ class Climb:
         return found
 
     def frame(self, step: int) -> bytes:
-        """The picture of a step that was kept, as PNG or JPEG."""
-        from ..engine.images import encode_picture
-
+        """The picture of a step that was kept, as a file."""
         if step not in self._frames:
-            self._frames[step] = encode_picture(self.kept[step].picture)
+            kept = self.kept[step]
+            self._frames[step] = encoded(kept.picture, kept.opacity)
         return self._frames[step]
 
     def curves(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -232,7 +248,7 @@ class Climb:
 
     def code(self, name: str = "network") -> str:
         """Python that makes the picture as it is now, step by step the same."""
-        return _Writer(self, name).text()
+        return written(self, name)
 
     # behind the scenes ----------------------------------------------------------------------------------------------
 
@@ -255,74 +271,17 @@ class Climb:
     def _keep(self) -> None:
         if self.done in self.kept:
             return
-        self.kept[self.done] = Kept(self.picture.cpu().clone(), float(self._ascent.measure()[0]))
+        opacity = self.opacity
+        self.kept[self.done] = Kept(
+            self.picture.cpu().clone(),
+            None if opacity is None else opacity.cpu().clone(),
+            float(self._ascent.measure()[0]),
+        )
         if len(self.kept) > _KEPT:
             always = {0, self.done, *self.changes, *(step for step in self.film() if step is not None)}
             spare = [step for step in sorted(self.kept) if step not in always]
             for step in spare[::2]:
                 del self.kept[step]
-
-
-class _Writer:
-    """Writes down how a picture came about."""
-
-    def __init__(self, climb: Climb, name: str) -> None:
-        self.climb, self.name = climb, name
-
-    def text(self) -> str:
-        straight = len(self.climb.stretches) == 1 and self.climb.done == self.climb.total and not self.climb.note
-        body = self._at_once() if straight else self._step_by_step()
-        return _qualified("\n".join(body))
-
-    def _at_once(self) -> list[str]:
-        (stretch,) = self.climb.stretches
-        return [
-            "picture = activation_maximization(",
-            f"    {self.name},",
-            f"    {self._objective(stretch)},",
-            f"    recipe={stretch.recipe.code()},",
-            f"    {self._size()}seed={self.climb.unit.seed},",
-            ").result()",
-        ]
-
-    def _step_by_step(self) -> list[str]:
-        lines: list[str] = []
-        stretches = self.climb.stretches
-        ends = [each.begins for each in stretches[1:]] + [self.climb.done]
-        for index, (stretch, end) in enumerate(zip(stretches, ends, strict=True)):
-            if index == 0 or stretch.anew:
-                start = "start=ascent.pictures, " if index else ""
-                lines += [
-                    "ascent = Ascent(",
-                    f"    {self.name},",
-                    f"    {self._objective(stretch)},",
-                    f"    {stretch.recipe.code()},",
-                    f"    {self._size()}{start}seed={self.climb.unit.seed},",
-                    ")",
-                ]
-            else:
-                lines.append(f"ascent.change({stretch.recipe.code()})")
-            if end > stretch.begins:
-                lines += [f"for _ in range({end - stretch.begins}):", "    ascent.step()"]
-        return [*lines, "picture = ascent.pictures[0]"]
-
-    def _objective(self, stretch: Stretch) -> str:
-        return self.climb.unit.objective_code(stretch.objective)[1].replace(", network)", f", {self.name})")
-
-    def _size(self) -> str:
-        return f"size={self.climb.unit.size}, " if self.climb.unit.size else ""
-
-
-def _qualified(text: str) -> str:
-    """With the package imported, and its names said to be its own."""
-    import cnnvis_widgets
-
-    def own(found: re.Match[str]) -> str:
-        return f"cw.{found[0]}" if found[1] in cnnvis_widgets.__all__ else found[0]
-
-    qualified = re.sub(r"(?<![.\w\"])(\w+)\(", own, text)
-    arrays = ["import numpy as np"] if "np." in text else []
-    return "\n".join([*arrays, "import cnnvis_widgets as cw", "", qualified, ""])
 
 
 def _at(pictures: Tensor, size: tuple[int, int]) -> Tensor:

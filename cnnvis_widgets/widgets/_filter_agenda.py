@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from . import _filter_study as study
 if TYPE_CHECKING:
     from ..engine.network import Network
     from ..engine.picture_cache import PictureCache
+    from ..engine.steps import Step
     from ..engine.strongest import Strongest
     from ._filter_wall import Wall
 
@@ -38,7 +40,7 @@ class Look:
     Attributes
     ----------
     seen : list of int
-        The channels in view, in the order seen.
+        The channels in view, in the order seen, and the chosen one.
     channel : int
         The chosen one, or -1.
     mode : str
@@ -71,6 +73,8 @@ class Agenda:
         Whether nothing is computed. What is on the disk is looked up all the same.
     trouble : str
         Why the last errand came to nothing.
+    unread : dict of str to str
+        By layer, why the data set was not looked through to its end.
     """
 
     def __init__(self, network: Network, cache: PictureCache | None) -> None:
@@ -79,9 +83,11 @@ class Agenda:
         self.studies: OrderedDict[study.Errand, study.Found] = OrderedDict()
         self.paused = False
         self.trouble = ""
+        self.unread: dict[str, str] = {}
         self._network, self._cache = network, cache
         self._errands: deque[study.Errand] = deque()
         self._wished: set[study.Errand] = set()  # asked for by a person
+        self._in_vain: set[study.Errand] = set()  # not to be begun again unasked
         self._running: tuple[study.Errand, Iterator[study.Found]] | None = None
         self._search: tuple[tuple[str, int], Iterator[Any]] | None = None  # of a layer over so many pictures
         self._searched: dict[str, int] = {}  # by layer, over how many pictures it has come to its end
@@ -126,9 +132,18 @@ class Agenda:
 
     def forget(self) -> None:
         """Let go of all that is known: the network is another, or memory is wanted back."""
-        for known in (self.found, self.profiles, self.studies, self._searched, self._profiled):
-            known.clear()
+        known = (self.found, self.profiles, self.studies, self.unread, self._searched, self._profiled, self._in_vain)
+        for each in known:
+            each.clear()
         self._search = None
+
+    def hope(self) -> None:
+        """What could not be done is tried again."""
+        self.paused = False
+        self._in_vain.clear()
+        for layer in self.unread:
+            self._searched.pop(layer, None)
+        self.unread.clear()
 
     # the jobs ---------------------------------------------------------------------------------------------------------
 
@@ -151,7 +166,7 @@ class Agenda:
 
     def _climb(self, wall: Wall, look: Look) -> Iterator[Changed]:
         """A step of what is in view."""
-        if self.paused or (look.mode == "patches" and look.dataset and wall.layer not in self.found):
+        if self.paused or (look.mode == "patches" and self._to_search(wall, look) and wall.layer not in self.found):
             return
         batch = wall.next(look.seen, look.channel)
         if batch is not None:
@@ -196,7 +211,7 @@ class Agenda:
             self.studies.pop(errand, None)
             yield ()
             return
-        found = self._next_of(steps)
+        found = self._next_of(errand, steps)
         if found is None:
             self._running = None
             yield ("unit",)
@@ -220,7 +235,7 @@ class Agenda:
         """When all that is in view is finished: the variants of the chosen unit."""
         errand = study.Errand("variants", wall.layer, look.channel)
         chosen = look.mode == "synthesized" and 0 <= look.channel < wall.channels
-        idle = chosen and not wall.steps_left(look.seen)
+        idle = chosen and not wall.steps_left(look.seen) and errand not in self._in_vain
         if idle and errand not in self.studies and wall.whole(look.channel) and look.channel not in wall.notes:
             self._errands.append(errand)
 
@@ -232,13 +247,15 @@ class Agenda:
             wall.step(batch)
             yield ()
 
-    def _next_of(self, steps: Iterator[study.Found]) -> study.Found | None:
+    def _next_of(self, errand: study.Errand, steps: Iterator[study.Found]) -> study.Found | None:
         from ..engine.errors import CnnvisError
 
         try:
             return next(steps, None)
         except CnnvisError as error:  # a picture of 512 px that the network does not take, say: all else goes on
-            self.trouble = str(error)
+            if errand in self._wished:
+                self.trouble = str(error)
+            self._in_vain.add(errand)
             return None
 
     def _keep(self, errand: study.Errand, found: study.Found) -> None:
@@ -249,30 +266,57 @@ class Agenda:
 
     def _search_on(self, wall: Wall, look: Look) -> Iterator[Changed]:
         """A batch of the data set."""
-        from ..engine.strongest import strongest_patches
-
-        count = len(look.dataset)
-        if self.paused or self._searched.get(wall.layer, 0) == count:
+        if self.paused or not self._to_search(wall, look):
             return
-        if self._search is None or self._search[0] != (wall.layer, count):
-            found = strongest_patches(self._network, wall.layer, look.dataset[:count], count=facts.PATCHES)
-            self._search = ((wall.layer, count), iter(found))
-        step = next(self._search[1], None)
+        step = self._step_of_search(wall, look.dataset)
         if step is None:
-            self._search, self._searched[wall.layer] = None, count
+            self._search, self._searched[wall.layer] = None, len(look.dataset)
             yield ("wall", "unit")
             return
         self.found[wall.layer] = step.result
         yield ("wall",) if step.done == step.total or look.mode == "patches" else ()
+
+    def _to_search(self, wall: Wall, look: Look) -> bool:
+        """Whether the data set has not been looked through to its end."""
+        return self._searched.get(wall.layer, 0) != len(look.dataset)
+
+    def _step_of_search(self, wall: Wall, dataset: Sequence[Any]) -> Step[Strongest] | None:
+        """What is strongest after another batch; None at the end, which may be one before the last picture."""
+        from ..engine.strongest import strongest_patches
+
+        of = (wall.layer, len(dataset))
+        try:
+            if self._search is None or self._search[0] != of:
+                self.unread.pop(wall.layer, None)
+                self._search = (of, iter(strongest_patches(self._network, wall.layer, dataset, count=facts.PATCHES)))
+            return next(self._search[1], None)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with the pictures of others, the cells go on)
+            self.unread[wall.layer] = f"The data set could not be looked through: {_told(error)}"
+            return None
 
     def _profile(self, wall: Wall, look: Look) -> Iterator[Changed]:
         """What the units answer to the same pictures."""
         count = len(look.dataset)
         if self.paused or self._profiled.get(wall.layer) == count:
             return
-        pictures = facts.probes(self._network, look.dataset[:count], wall.seed, wall.size)
-        answered = facts.answers(self._network, self._network.layer(wall.layer), pictures)
-        what = "pictures of the data set" if count else "pictures of noise"
-        self.profiles[wall.layer] = (facts.profiles(answered), f"{len(pictures)} {what}")
+        self.profiles[wall.layer] = self._profiles_of(wall, look.dataset)
         self._profiled[wall.layer] = count
         yield ("wall", "unit")
+
+    def _profiles_of(self, wall: Wall, dataset: Sequence[Any]) -> tuple[np.ndarray, str]:
+        """What the units answer to pictures of the data set, or to noise where it has none that the network takes."""
+        layer = self._network.layer(wall.layer)
+        pictures = facts.probes(self._network, dataset)
+        with suppress(Exception):
+            if pictures:
+                answered = facts.answers(self._network, layer, pictures)
+                return facts.profiles(answered), f"{len(pictures)} pictures of the data set"
+        noise = facts.noise(self._network, facts.PROBES, wall.seed, wall.size)
+        return facts.profiles(facts.answers(self._network, layer, noise.split(1))), f"{len(noise)} pictures of noise"
+
+
+def _told(error: Exception) -> str:
+    from ..engine.errors import CnnvisError
+
+    first = (str(error).splitlines() or [""])[0]
+    return first if isinstance(error, CnnvisError) else f"{type(error).__name__}: {first}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ INPUTS = 16
 PIXELS = 256
 #: Units are alike if they answer alike to so many pictures.
 PROBES = 64
+#: Asked so many at once.
+TOGETHER = 16
 #: Patches shown of a unit.
 PATCHES = 9
 #: Side of a patch on the sheet of a cell, and on that of the chosen unit, pixels.
@@ -90,33 +93,51 @@ def takes(network: Network, layer: str, size: tuple[int, int]) -> bool:
     return True
 
 
-def probes(network: Network, pictures: Sequence[Any], seed: int, size: tuple[int, int]) -> Tensor:
-    """(N, C, H, W): pictures that every unit is asked about, evenly out of a data set; without one, noise of many sizes."""
+def probes(network: Network, pictures: Sequence[Any]) -> list[Tensor]:
+    """(1, C, H, W) each: pictures that every unit is asked about, evenly out of a data set, all of one size; of those it can give."""
+    from ..engine.errors import CnnvisError
+    from ..engine.strongest import picture_in
+
+    places = np.unique(np.linspace(0, max(0, len(pictures) - 1), min(PROBES, len(pictures))).round().astype(int))
+    read: list[Tensor] = []
+    for place in places:
+        with suppress(CnnvisError, IndexError):  # the search for the strongest patches says what is wrong with it
+            read.append(network.read(picture_in(pictures[int(place)])))
+    return [each for each in read if each.shape == read[0].shape]
+
+
+def noise(network: Network, count: int, seed: int, size: tuple[int, int]) -> Tensor:
+    """(N, C, H, W): pictures with noise of many sizes in them, as large as the network's own; of `size` if it has none."""
     import torch
     from torch.nn import functional
 
-    from ..engine.strongest import picture_in
-
-    if len(pictures):
-        places = np.unique(np.linspace(0, len(pictures) - 1, PROBES).round().astype(int))
-        read = [network.read(picture_in(pictures[int(place)])) for place in places]
-        alike = [each for each in read if each.shape == read[0].shape]
-        return torch.cat(alike)
     generator = torch.Generator().manual_seed(seed)
     shape = (network.preprocess.channels or 3, *(network.preprocess.size or size))
-    found = torch.zeros(PROBES, *shape)
+    found = torch.zeros(count, *shape)
     for cells in (2, 4, 8, 16, 32):
-        coarse = torch.rand((PROBES, shape[0], cells, cells), generator=generator) - 0.5
+        coarse = torch.rand((count, shape[0], cells, cells), generator=generator) - 0.5
         found += functional.interpolate(coarse, shape[1:], mode="bilinear")
     return (0.5 + 0.5 * found).clamp(0, 1).to(network.device)
 
 
-def answers(network: Network, layer: Layer, pictures: Tensor) -> np.ndarray:
-    """float32 (N, K): the mean answer of every unit to some pictures."""
+def answer_to_noise(network: Network, layer: str) -> str:
+    """In few digits what a layer answers to a picture of noise: what no weight tells shows here, rounding errors do not."""
+    picture = noise(network, 1, 0, (PROBES, PROBES))
+    answer = network.at_any_size().trace(picture, layer, logits=False)[layer].detach().double().flatten()
+    found = []
+    for part in (answer.clamp_min(0), (-answer).clamp_min(0)):
+        places = part.new_tensor(range(len(part))) / len(part)
+        found += [part.square().mean().sqrt(), (part * places).sum() / part.sum().clamp_min(1e-30)]
+    return " ".join(f"{float(each):.3g}" for each in found)
+
+
+def answers(network: Network, layer: Layer, pictures: Sequence[Tensor]) -> np.ndarray:
+    """float32 (N, K): the mean answer of every unit to some pictures, (1, C, H, W) each."""
     import torch
 
     found = []
-    for some in pictures.split(16):
+    for start in range(0, len(pictures), TOGETHER):
+        some = torch.cat(list(pictures[start : start + TOGETHER]))
         maps = layer.maps(network.trace(some, layer.name, logits=False)[layer.name].detach())
         found.append(maps.float().mean((2, 3)).cpu())
     return torch.cat(found).numpy()

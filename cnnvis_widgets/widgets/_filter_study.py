@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from ._filter_wall import Cell, Wall, decoded, encoded
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..engine.ascent import Ascent
     from ..engine.network import Network
-    from ..engine.picture_cache import PictureCache
+    from ..engine.picture_cache import Cached, PictureCache
 
 Kind = Literal["sharp", "variants", "between"]
 
@@ -26,8 +27,8 @@ LARGE_STEPS = 48
 VARIANTS = 3
 #: Pictures from one unit to another, both ends included.
 WAY = 7
-#: What being unlike each other is worth, as a share of the unit's response.
-UNLIKE = 0.1
+#: What it is worth that two variants have nothing in common, as a multiple of the unit's response.
+UNLIKE = 1.0
 #: What it costs that neighbors on the way differ by all of their colors, as a multiple of a unit's response.
 ALIGNED = 5.0
 
@@ -62,11 +63,9 @@ def run(errand: Errand, network: Network, wall: Wall, cache: PictureCache | None
     """Compute it step by step; what is on the disk comes at once."""
     key = wall.key(errand.channel, errand.kind, errand.other, LARGE, LARGE_STEPS, UNLIKE, ALIGNED)
     kept = cache.get(key) if cache is not None else None
-    if kept is not None:
-        facts = kept.facts
-        yield Found(
-            facts["done"], facts["done"], tuple(kept.parts.values()), tuple(facts["size"]), tuple(facts["scores"])
-        )
+    known = _kept(kept) if kept is not None else None
+    if known is not None:
+        yield known
         return
     ascent, first = {"sharp": _large, "variants": _unlike, "between": _way}[errand.kind](errand, network, wall)
     found = _found(ascent, first)
@@ -78,6 +77,16 @@ def run(errand: Errand, network: Network, wall: Wall, cache: PictureCache | None
     if cache is not None and all(map(math.isfinite, found.scores)):
         facts = {"done": found.done, "size": found.size, "scores": found.scores}
         cache.put(key, facts, {str(place): file for place, file in enumerate(found.pictures)})
+
+
+def _kept(record: Cached) -> Found | None:
+    """What a record holds; None if it is one of something else."""
+    facts = record.facts
+    try:
+        done, size, scores = int(facts["done"]), tuple(facts["size"]), tuple(facts["scores"])
+    except (LookupError, TypeError, ValueError):
+        return None
+    return Found(done, done, tuple(record.parts.values()), size, scores)
 
 
 def _found(ascent: Ascent, first: int) -> Found:
@@ -102,15 +111,18 @@ def _large(errand: Errand, network: Network, wall: Wall) -> tuple[Ascent, int]:
 
 def _unlike(errand: Errand, network: Network, wall: Wall) -> tuple[Ascent, int]:
     """The unit's own picture goes along, so that the others are kept unlike it too; it is not shown."""
-    from ..engine.ascent import Ascent
-    from ..engine.feature_objectives import diversity
-    from ..engine.objectives import channel
+    import torch
 
-    cell = wall.cell(errand.channel)
-    count = VARIANTS + 1
-    objective = channel(errand.layer, errand.channel) + UNLIKE * _response(cell) * diversity(errand.layer)
-    start = _with_noise(network, cell, count, wall.seed)
-    return Ascent(network, objective, wall.recipe, size=wall.size, start=start, seed=wall.seed, count=count), 1
+    from ..engine.ascent import Ascent
+    from ._filter_unlike import kept_apart
+
+    objective = kept_apart(errand.layer, errand.channel, UNLIKE)
+    climb = partial(Ascent, network, objective, wall.recipe, size=wall.size)
+    own = _picture(network, wall.cell(errand.channel))
+    if own is None:
+        return climb(seed=wall.seed, count=VARIANTS + 1), 1
+    fresh = climb(seed=wall.seed + 1, count=VARIANTS).pictures  # noise
+    return climb(start=torch.cat([own, fresh.to(own)]), seed=wall.seed, count=VARIANTS + 1), 1
 
 
 def _way(errand: Errand, network: Network, wall: Wall) -> tuple[Ascent, int]:
@@ -149,20 +161,6 @@ def _enlarged(picture: Tensor, side: int) -> Tensor:
     from torch.nn import functional
 
     return functional.interpolate(picture, (side, side), mode="bicubic", antialias=True).clamp(0, 1)
-
-
-def _with_noise(network: Network, cell: Cell | None, count: int, seed: int) -> Tensor | None:
-    """The cell's picture, then gray ones with a little smooth noise, each another."""
-    import torch
-    from torch.nn import functional
-
-    own = _picture(network, cell)
-    if own is None:
-        return None
-    generator = torch.Generator().manual_seed(seed + 1)
-    coarse = torch.rand((count - 1, *own.shape[1:2], 8, 8), generator=generator)
-    noise = functional.interpolate(coarse, own.shape[2:], mode="bicubic").to(own)
-    return torch.cat([own, (0.5 + 0.3 * (noise - 0.5)).clamp(0, 1)])
 
 
 def told(found: Found | None, **more: Any) -> dict[str, Any]:

@@ -15,8 +15,18 @@ if TYPE_CHECKING:
     from ..engine.strongest import Strongest
 
 
-def wall_told(wall: Wall, found: Strongest | None, profile: tuple[np.ndarray, str], pictures: int) -> dict[str, Any]:
-    """All units of a layer: how far they are, what they answer, what tells them apart; `pictures` are those of the data set."""
+def wall_told(
+    wall: Wall, found: Strongest | None, profile: tuple[np.ndarray, str], pictures: int, unread: str
+) -> dict[str, Any]:
+    """All units of a layer: how far they are, what they answer, what tells them apart.
+
+    Parameters
+    ----------
+    pictures
+        How many the data set has.
+    unread
+        Why it was not looked through to its end.
+    """
     return {
         "layer": wall.layer,
         "key": wall.key(0),
@@ -28,6 +38,8 @@ def wall_told(wall: Wall, found: Strongest | None, profile: tuple[np.ndarray, st
         "recipe": wall.recipe.code(),
         "pictures": pictures,
         "seen": found.done if found else 0,
+        "unreadable": list(found.unreadable) if found else [],
+        "unread": unread,
         "done": wall.done.astype("<i4").tobytes(),
         "score": wall.score.astype("<f4").tobytes(),
         "notes": {str(channel): note for channel, note in wall.notes.items()},

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
+from .. import __version__
+
 if TYPE_CHECKING:
     from ..engine.ascent import Ascent
     from ..engine.network import Network
     from ..engine.picture_cache import Cached, PictureCache
     from ..engine.recipe import Recipe
 
+#: How cells are painted, where no recipe tells: a number that grows with every change of it, so that older pictures are let lie.
+VERSION = 2
 #: So many pictures are climbed at once.
 BATCH = 8
 #: Frames of the film of an ascent, close together where much happens.
@@ -73,6 +77,13 @@ def small_recipe() -> Recipe:
 
     moves = Transforms(pad=8, jitter=4, scale=(0.95, 1.05), rotate=5, settle=2)
     return Recipe(parameterization=Fourier(spread=0.1), transforms=moves, optimizer=Adam(0.1))
+
+
+def together(recipe: Recipe) -> int:
+    """How many pictures can be climbed at once."""
+    from ..engine.recipe import LBFGS
+
+    return 1 if isinstance(recipe.optimizer, LBFGS) else BATCH
 
 
 def encoded(pixels: np.ndarray, quality: int = 90) -> bytes:
@@ -176,7 +187,9 @@ class Wall:
         self.marks = set(film_steps(self.steps))
         self.channels = network.layer(layer).channels
         self._network, self._cache = network, cache
-        self._about = (print_of_network, layer, sorted(recipe.as_dict().items(), key=str), size, seed)
+        painted = (VERSION, __version__)
+        self._about = (painted, print_of_network, layer, sorted(recipe.as_dict().items(), key=str), size, seed)
+        self._together = together(recipe)
         self._cells: OrderedDict[int, Cell] = OrderedDict()
         self._batches: list[Batch] = []
         self._absent: set[int] = set()  # not on the disk
@@ -195,15 +208,25 @@ class Wall:
         if channel in self._absent:
             return None
         kept = self._cache.get(self.key(channel)) if self._cache is not None else None
-        if kept is None:
+        read = None if kept is None else _cell_of(channel, kept)
+        if read is None:
             self._absent.add(channel)
             self.done[channel] = 0  # also if it was there once and has gone
             return None
-        return self._take(_cell_of(channel, kept))
+        return self._take(read)
 
     def whole(self, channel: int) -> bool:
         """Whether a channel's picture is finished."""
         return bool(self.done[channel] >= self.steps)
+
+    @property
+    def finished(self) -> int:
+        """How many are."""
+        return int((self.done >= self.steps).sum())
+
+    def share(self, channels: Sequence[int]) -> float:
+        """How much of some channels is done, 0 to 1."""
+        return float(self.done[list(channels)].clip(0, self.steps).mean() / self.steps) if len(channels) else 1.0
 
     def unknown(self, channels: Iterable[int]) -> list[int]:
         """Those that the disk has not been asked for."""
@@ -225,7 +248,7 @@ class Wall:
         batches = [each for each in self._batches if wished.intersection(each.channels)]
         taken = {channel for each in self._batches for channel in each.channels}
         new = [each for each in wanted if each not in taken and not self.whole(each)]
-        batches += [self._begin(new[start : start + BATCH]) for start in range(0, len(new), BATCH)]
+        batches += [self._begin(new[at : at + self._together]) for at in range(0, len(new), self._together)]
         self._forget(batches)
         return min(batches, key=lambda each: self._turn(each, first), default=None)
 
@@ -240,7 +263,7 @@ class Wall:
     def steps_left(self, wanted: Iterable[int]) -> int:
         """Steps of a batch until all of these are finished, about."""
         left = [self.steps - int(self.done[each]) for each in wanted if not self.whole(each)]
-        return math.ceil(sum(left) / BATCH)
+        return math.ceil(sum(left) / self._together)
 
     def ascent(self, channels: Sequence[int]) -> Ascent:
         """The ascent of some channels from its beginning."""
@@ -306,15 +329,13 @@ def _packed(cell: Cell) -> tuple[dict[str, Any], dict[str, bytes]]:
     }
 
 
-def _cell_of(channel: int, kept: Cached) -> Cell:
+def _cell_of(channel: int, kept: Cached) -> Cell | None:
+    """The cell of a record; None if it is one of something else."""
     facts, parts = kept.facts, kept.parts
-    return Cell(
-        channel,
-        facts["done"],
-        float(facts["score"]),
-        facts["note"],
-        parts["picture"],
-        {step: parts[f"{step}"] for step in facts["frames"]},
-        np.frombuffer(parts["history"], "<f4").tolist(),
-        kept=True,
-    )
+    try:
+        frames = {int(step): parts[f"{step}"] for step in facts["frames"]}
+        history = np.frombuffer(parts["history"], "<f4").tolist()
+        about = int(facts["done"]), float(facts["score"]), str(facts["note"])
+        return Cell(channel, *about, parts["picture"], frames, history, kept=True)
+    except (LookupError, TypeError, ValueError):
+        return None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from ._lab_picture import opaque
 from ._poster import _SCALE, _Sheet
 from ._recipes import TITLES
 
@@ -61,8 +61,7 @@ def _numbers(run: Mapping[str, Any]) -> str:
 
 def _sized(data: bytes, side: int) -> np.ndarray:
     """An encoded picture on a white square, as large as fits."""
-    with Image.open(io.BytesIO(data)) as file:
-        image = file.convert("RGB")
+    image = opaque(data)
     scale = side / max(image.size)
     image = image.resize(
         (max(1, round(image.width * scale)), max(1, round(image.height * scale))), Image.Resampling.BICUBIC

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..engine.network import Network
     from ..engine.perception import Perception
+    from ..engine.steps import Steps
     from ..engine.strongest import Strongest
 
 #: Layers whose strongest patches are kept.
@@ -59,6 +60,11 @@ class Patches:
         Whose channels.
     dataset
         Pictures, as `strongest_patches` takes them; None: there is none.
+
+    Raises
+    ------
+    ImageError
+        If it is no data set.
     """
 
     def __init__(self, network: Network, dataset: Iterable[Any] | None) -> None:
@@ -66,17 +72,17 @@ class Patches:
         self._dataset = list(dataset) if isinstance(dataset, Iterator) else dataset
         self._found: OrderedDict[str, Strongest] = OrderedDict()
         self._made: dict[tuple[str, int], Reference] = {}
+        self._look(network.last_spatial_layer)  # looks at nothing yet, but says now what is wrong
 
     def __bool__(self) -> bool:
         return self._dataset is not None
 
     def search(self, layer: str) -> Iterator[tuple[int, int]]:
         """Look through the data set, a batch at a time: (pictures seen, of how many)."""
-        from ..engine.strongest import strongest_patches
-
-        if layer in self._found or self._dataset is None:
+        steps = None if layer in self._found else self._look(layer)
+        if steps is None:
             return
-        for step in strongest_patches(self._network, layer, self._dataset, count=1):
+        for step in steps:
             yield step.done, step.total
         self._found[layer] = step.result
         while len(self._found) > _LAYERS:
@@ -96,6 +102,13 @@ class Patches:
         about = f"of {found.done} pictures: {name}" if response > 0 else f"silent in all {found.done} pictures"
         self._made[layer, channel] = Reference("patch", name, found.patch(channel), response, about)
         return self._made[layer, channel]
+
+    def _look(self, layer: str) -> Steps[Strongest] | None:
+        from ..engine.strongest import strongest_patches
+
+        if self._dataset is None:
+            return None
+        return strongest_patches(self._network, layer, self._dataset, count=1)
 
     def clear(self) -> None:
         """Let go of what can be found again."""

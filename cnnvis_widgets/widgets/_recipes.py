@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import traitlets
+
+from ..engine.errors import AscentError, suggestion
+from ._options import told
 
 #: Recipes by the engine's names, and what the page calls them.
 TITLES = {
@@ -30,24 +33,32 @@ class RecipeTrait(traitlets.Dict):
         return super().validate(obj, settings(value))
 
 
-def settings(given: Any) -> Any:
-    """What a person may give, as the dict of the sliders; dicts with some of its keys change the standard recipe."""
+def settings(given: Any) -> dict[str, Any]:
+    """What a person may give, as the dict of the sliders; dicts with some of its keys change the standard recipe.
+
+    Raises
+    ------
+    AscentError
+        If it is none, or cannot be climbed with.
+    """
     from ..engine.recipe import Recipe
 
     if isinstance(given, str):
         return flat(Recipe.named(given), given)
     if isinstance(given, Recipe):
         return flat(given)
-    if isinstance(given, Mapping):
-        started = flat(Recipe.named(given.get("preset") or "standard"), str(given.get("preset", "standard")))
-        unknown = sorted(given.keys() - started.keys())
-        if unknown:
-            from ..engine.errors import AscentError, suggestion
-
-            msg = f"A recipe of the laboratory has no {unknown[0]!r}. {suggestion(unknown[0], started)}"
-            raise AscentError(msg)
-        return {**started, **given}
-    return given
+    if not isinstance(given, Mapping):
+        msg = f"A recipe is {told(given)}: give a Recipe, the name of one, or a dict of some sliders, such as {{'jitter': 16}}."
+        raise AscentError(msg)
+    started = flat(Recipe.named(given.get("preset") or "standard"), str(given.get("preset", "standard")))
+    unknown = sorted(given.keys() - started.keys(), key=str)
+    if unknown:
+        msg = f"A recipe of the laboratory has no {unknown[0]!r}. {suggestion(str(unknown[0]), started)}"
+        raise AscentError(msg)
+    found = {**started, **given}
+    recipe_of(found)
+    _one(OBJECTIVES, found["objective"], "objective")
+    return found
 
 
 def flat(recipe: Any, preset: str = "", objective: str = "mean") -> dict[str, Any]:
@@ -69,6 +80,7 @@ def flat(recipe: Any, preset: str = "", objective: str = "mean") -> dict[str, An
         "settle": transforms.settle,
         "octaves": octaves.count,
         "ratio": octaves.ratio,
+        "alpha": recipe.alpha,
         **{key: weights.get(name, 0.0) for key, name in _PENALTIES.items()},
     }
 
@@ -89,24 +101,22 @@ def recipe_of(chosen: Mapping[str, Any], unit: float = 1.0) -> Any:
     known = {type(each).__name__: each for each in base.regularizers}
     kinds = {"adam": Adam, "plain": Plain, "lbfgs": LBFGS}
     painted = {name.lower(): getattr(parameterization, name) for name in ("Fourier", "Pixels", "Laplacian", "MaCo")}
-    penalties = {name: float(chosen[key]) for key, name in _PENALTIES.items() if chosen[key]}
+    penalties = {name: chosen[key] for key, name in _PENALTIES.items() if chosen[key]}
+    if not isinstance(chosen["alpha"], bool):
+        msg = f"alpha is {told(chosen['alpha'])}: give True where parts of the picture may be transparent, else False."
+        raise AscentError(msg)
     return replace(
         base,
-        parameterization=_as(base.parameterization, _one(painted, chosen["painted"], "parameterization")),
-        transforms=Transforms(
-            pad=int(chosen["pad"]),
-            jitter=int(chosen["jitter"]),
-            scale=tuple(chosen["scale"]),
-            rotate=chosen["rotate"],
-            settle=int(chosen["settle"]),
-        ),
+        parameterization=_as(base.parameterization, painted[_one(painted, chosen["painted"], "parameterization")]),
+        transforms=Transforms(**{name: chosen[name] for name in ("pad", "jitter", "scale", "rotate", "settle")}),
         regularizers=tuple(
             replace(known[name], weight=weight) if name in known else getattr(regularizers, name)(weight)
             for name, weight in penalties.items()
         ),
-        optimizer=replace(_as(base.optimizer, _one(kinds, chosen["climber"], "optimizer")), rate=chosen["rate"]),
-        steps=int(chosen["steps"]),
-        octaves=Octaves(int(chosen["octaves"]), chosen["ratio"]),
+        optimizer=replace(_as(base.optimizer, kinds[_one(kinds, chosen["climber"], "optimizer")]), rate=chosen["rate"]),
+        steps=chosen["steps"],
+        octaves=Octaves(chosen["octaves"], chosen["ratio"]),
+        alpha=chosen["alpha"],
         unit=base.unit if base.unit != 1 or not penalties else unit,
     )
 
@@ -137,10 +147,9 @@ def _as(part: Any, kind: type) -> Any:
     return part if type(part) is kind else kind()
 
 
-def _one(known: Mapping[str, type], name: str, what: str) -> type:
-    if name not in known:
-        from ..engine.errors import AscentError, suggestion
-
-        msg = f"There is no {what} {name!r}. {suggestion(str(name), known)}"
+def _one(known: Collection[str], name: Any, what: str) -> str:
+    """The name itself, if there is something called so."""
+    if not isinstance(name, str) or name not in known:
+        msg = f"There is no {what} {told(name)}. {suggestion(str(name), known)}"
         raise AscentError(msg)
-    return known[name]
+    return name

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
@@ -14,24 +12,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 import numpy as np
 import traitlets
 
-from . import _poster
+from ..engine.errors import ImageError
 from ._alone import alone, listed
-from ._base import Update, Viewer, built
+from ._base import Update, Viewer, _as_network, built
+from ._canvases import Canvases
+from ._dream_file import file_of, form_of
 from ._dream_poster import dream_poster
-from ._dreaming import ZOOMS, Reel, Settings
-from ._film import SHOWN_SIDE, animation
+from ._dreaming import Reel, Settings
+from ._mix import Mix, begun_with, check_units
+from ._options import LARGEST, Choice, Number, Whole
+from ._reels import Reels, counted, growing, told
 from ._task import Task
 from ._traits import option, state
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-#: A canvas of its own choosing is at most so many pixels long …
-LONGEST = 512
-#: … and at least so many, or three times what the network takes, whichever is less.
-SHORTEST = 320
-#: Dreams that are kept, so that going back to a picture finds its film.
-REELS = 3
 #: Seconds that a cell waits for the first frames, of which a still picture is made.
 FIRST_FRAMES = 5.0
 #: Small pictures of single units that are kept, and that an exported page has besides those of the mix.
@@ -73,21 +69,23 @@ class DreamCanvas(Viewer):
     _css = built("dream_canvas.css")
     title = "Dream canvas"
 
-    octaves = option(traitlets.Int(4, min=1, max=12))
-    ratio = option(traitlets.Float(1.4, min=1, max=4))
-    steps = option(traitlets.Int(10, min=1, max=500))
-    rate = option(traitlets.Float(0.01, min=1e-5, max=1))
-    levels = option(traitlets.Int(2, min=1, max=8))
-    jitter = option(traitlets.Int(32, min=0, max=512))
-    zoom = option(traitlets.Float(1.1, min=1, max=4))
-    size = option(traitlets.Int(0, min=0, max=4096))
-    guide = option(traitlets.Int(-1))
-    seed = option(traitlets.Int(0, min=0))
-    speed = option(traitlets.Float(12.0, min=0.5, max=50))
-    view = option(traitlets.Enum(["dream", "split", "photo"], "dream"))
-    shown = option(traitlets.Int(-1))
+    octaves = option(Whole(4, 1, 12))
+    ratio = option(Number(1.4, 1, 4))
+    steps = option(Whole(10, 1, 500))
+    rate = option(Number(0.01, 1e-5, 1))
+    levels = option(Whole(2, 1, 8))
+    jitter = option(Whole(32, 0, 512, "pixels"))
+    zoom = option(Number(1.1, 1, 4))
+    size = option(Whole(0, 0, 4096, "pixels on the longest side (0: the picture's own)", such="512"))
+    guide = option(
+        Whole(-1, -1, unit="that says which picture guides the dream (-1: none)", such="0", wrong=ImageError)
+    )
+    seed = option(Whole(0, 0, LARGEST))
+    speed = option(Number(12.0, 0.5, 50, "frames a second"))
+    view = option(Choice(["dream", "split", "photo"], "dream"))
+    shown = option(Whole(-1, -1, unit="that says which step is shown (-1: the newest)", such="0"))
 
-    mix = state(traitlets.Dict(), ts="Record<string, number>")
+    mix = state(Mix(), ts="Record<string, number>")
     rows: traitlets.List[Any] = state(traitlets.List(), ts="string[]")  # layers that a mix is offered from
     plan = state(traitlets.Dict(), ts="DreamPlan | Empty")
     live = state(traitlets.Dict(), ts="LiveFrame | Empty")
@@ -104,11 +102,11 @@ class DreamCanvas(Viewer):
     def __init__(
         self, network: Any, image: Any = None, layers: Mapping[str, float] | str | None = None, **options: Any
     ) -> None:
-        self._given = options
-        self._sources: list[Any] = []  # the pictures as they were given
-        self._canvases: dict[int, Tensor] = {}
-        self._reels: OrderedDict[int, Reel] = OrderedDict()
-        self._number = 0
+        self._check(options)
+        network = _as_network(network)
+        mix = {} if layers is None else begun_with(network, layers)
+        self._canvases = Canvases(network, int(options.get("size", 0)))
+        self._reels = Reels(network)
         self._wish: Wish = ("photo", 0)
         self._dreamt = -1  # the picture that the wish is about
         self._made = False
@@ -116,11 +114,7 @@ class DreamCanvas(Viewer):
         self._side: Task[Update] = Task(self._show_beside, lambda: None, self._fail_beside)
         self._files: Task[Update] = Task(self._show_beside, lambda: None, self._fail_beside)
         super().__init__(network, image, **options)
-        try:
-            self.mix = self._checked_mix({self.layer: 1.0} if layers is None else layers)
-        except Exception:
-            self.close()
-            raise
+        self.mix = mix or {self.layer: 1.0}
         self.rows = listed(self.network)
         self._made = True
         self._ask()
@@ -142,7 +136,7 @@ class DreamCanvas(Viewer):
         """The picture after a step (by default the one shown), uint8 (H, W, 3)."""
         from ..engine.images import to_uint8
 
-        reel = self._reel()
+        reel = self._reels[self.image]
         found: np.ndarray = to_uint8(reel.picture(self.shown if step is None else step)[0])
         return found
 
@@ -150,7 +144,7 @@ class DreamCanvas(Viewer):
         """The film from the photo on, each frame as uint8 (H, W, 3), at most 768 pixels long."""
         from ._film import decoded
 
-        return [decoded(frame.shown) for frame in self._reel().film.frames]
+        return [decoded(frame.shown) for frame in self._reels[self.image].film.frames]
 
     def save(self, path: str | os.PathLike[str], step: int | None = None) -> Path:
         """Write the picture shown (".png", full size), or the film up to it (".webp" or ".gif").
@@ -167,14 +161,9 @@ class DreamCanvas(Viewer):
         ImageError
             If there is no dream yet, or the ending is another.
         """
-        from ..engine.errors import ImageError
-
         target = Path(path).expanduser()
-        form = target.suffix.lower().removeprefix(".")
-        if form not in ("png", "webp", "gif"):
-            msg = f"A dream is saved as .png, .webp or .gif; {target.name!r} ends otherwise."
-            raise ImageError(msg)
-        target.write_bytes(self._file(self._reel(), form, self.shown if step is None else step))
+        form = form_of(target)
+        target.write_bytes(file_of(self._reels[self.image], form, self.shown if step is None else step, self.speed))
         return target
 
     # what is set --------------------------------------------------------------------------------------------------
@@ -184,34 +173,21 @@ class DreamCanvas(Viewer):
         rows = listed(self.network)
         return rows[int(0.6 * len(rows))] if rows else self.network.last_spatial_layer
 
-    def _checked_mix(self, given: Mapping[str, float] | str) -> dict[str, float]:
-        mix = {given: 1.0} if isinstance(given, str) else {str(unit): float(each) for unit, each in given.items()}
-        for unit in mix:
-            self._checked_unit(unit)
-        return mix
-
-    def _checked_unit(self, unit: str) -> None:
-        from ..engine.errors import LayerError
-
-        layer, colon, channel = unit.rpartition(":")
-        if not colon or not channel.isdigit() or unit in {each.name for each in self.network.layers}:
-            self.network.layer(unit)
-            return
-        count = self.network.layer(layer).channels
-        if int(channel) >= count:
-            msg = f"{layer} has channels 0–{count - 1}; {channel} is not one of them."
-            raise LayerError(msg)
+    def _resolved(self, name: str, value: Any) -> Any:
+        if name == "guide" and value != -1:
+            self._canvases.check(int(value))
+        return super()._resolved(name, value)
 
     @traitlets.observe("mix", "octaves", "ratio", "steps", "rate", "levels", "jitter", "zoom", "guide", "seed", "size")
     def _set_anew(self, change: Any) -> None:
         """A dream under way looks for itself; one that failed tries again with what is set now."""
         if change["name"] == "size":
-            self._canvases.clear()
+            self._canvases.resize(self.size)
         if not self.__dict__.get("_made"):
             return
         if change["name"] == "mix":
             try:
-                self._checked_mix(change["new"])
+                check_units(self.network, change["new"])
             except Exception as error:  # noqa: BLE001 (from a page nobody would see it)
                 self._fail(error)
                 return
@@ -229,33 +205,9 @@ class DreamCanvas(Viewer):
         from ..engine.images import encode_picture
 
         super()._append(picture, name)
-        self._sources.append(picture)
-        canvas = self._canvas(len(self._sources) - 1)
+        canvas = self._canvases.append(picture)
         entry = {"width": canvas.shape[3], "height": canvas.shape[2], "data": encode_picture(canvas)}
         self.pictures = [*self.pictures[:-1], {**self.pictures[-1], **entry}]
-
-    def _canvas(self, image: int) -> Tensor:
-        """A picture at the size it is dreamed on, (1, C, H, W); kept until another size is wanted."""
-        from ..engine.dream import read_at_its_size, resized
-        from ..engine.errors import ImageError
-
-        if not 0 <= image < len(self._sources):
-            msg = f"There are {len(self._sources)} pictures, 0–{len(self._sources) - 1}; {image} is not one of them."
-            raise ImageError(msg)
-        if image not in self._canvases:
-            own = read_at_its_size(self.network.at_any_size(), self._sources[image])
-            height, width = own.shape[2:]
-            scale = self._length(max(height, width)) / max(height, width)
-            self._canvases[image] = resized(own, (max(1, round(height * scale)), max(1, round(width * scale)))).clamp(
-                0, 1
-            )
-        return self._canvases[image]
-
-    def _length(self, own: int) -> int:
-        """The longest side of the canvas of a picture whose own is `own`."""
-        size = self.size if self._started else int(self._given.get("size", 0))
-        least = min(3 * max(self.network.preprocess.size or (0,)), SHORTEST)
-        return size or min(max(own, least), LONGEST)
 
     # the work -----------------------------------------------------------------------------------------------------
 
@@ -281,7 +233,7 @@ class DreamCanvas(Viewer):
             self.saving = ""
             if busy and self._reels.get(self.image) is not None:
                 self._tell(self._reels[self.image])
-                self.message = f"Cancelled after {_steps(self._reels[self.image].step)}; it can go on from here."
+                self.message = f"Cancelled after {counted(self._reels[self.image].step)}; it can go on from here."
 
     def _work(self) -> Iterator[Update]:
         picture, image = self._input(), self.image
@@ -290,69 +242,42 @@ class DreamCanvas(Viewer):
         (wish, step), reel = self._wish, self._reels.get(image)
         changes = self._scores(picture, image)
         if wish == "photo" or (wish == "on" and reel is None):
-            reel = self._begun(image)
+            reel = self._reels.begin(image, self._canvases[image], self._settings(), self._guide())
         elif wish == "on" and reel is not None:
-            self._taken_up(reel, step)
+            self._reels.take_up(reel, step, self._settings(), self._guide())
         if reel is None or wish == "nothing":
-            yield Update({**changes, **({} if reel is None else _told(reel))})
+            yield Update({**changes, **({} if reel is None else told(reel))})
             return
         self._wish = ("on", -1)  # should it fail, trying again goes on from there
         before = reel.step
-        yield Update({**changes, **_growing(reel), "film": {}, "shown": -1, "message": "Dreaming"}, 0.0, now=True)
+        yield Update({**changes, **growing(reel), "film": {}, "shown": -1, "message": "Dreaming"}, 0.0, now=True)
         for frame in reel.steps(self._settings):
             live = {"reel": reel.number, "step": frame.step, "data": frame.shown}
             share = frame.step / max(frame.step, reel.planned)
-            yield Update({**_growing(reel), "live": live, "message": f"Dreaming: {reel.where()}"}, share)
+            # What is saved while it dreams is to have a film, too; the whole one at every step would be too much.
+            octave = frame.last and share < 1 and reel.sections[-1].kind == "octave"
+            whole = {"film": reel.told()} if octave else {}
+            news = {**growing(reel), **whole, "live": live, "message": f"Dreaming: {reel.where()}"}
+            yield Update(news, share, now=bool(whole))
         self._wish = NOTHING
         lasted = f"{perf_counter() - started:.1f} s on {self.network.device.type}"
-        message = f"{_steps(reel.step - before)} on {self.pictures[image]['name']} in {lasted}"
-        yield Update({**_told(reel), "says": self._said(reel), "message": message})
+        message = f"{counted(reel.step - before)} on {self.pictures[image]['name']} in {lasted}"
+        says = {"reel": reel.number, "step": reel.step, "scores": self._said(reel.picture())}
+        yield Update({**told(reel), "says": says, "message": message})
 
     def _scores(self, picture: Tensor, image: int) -> dict[str, Any]:
         """What the network says of the photo, where that is new."""
-        if self.pictures[image]["scores"]:
-            return {}
-        scores = self.network.predict(picture).probabilities[0].astype(np.float32)
-        return {"pictures": self._scored(scores.tobytes(), image)}
+        known = self.pictures[image]["scores"]
+        return {} if known else {"pictures": self._scored(self._said(picture), image)}
 
-    def _said(self, reel: Reel) -> dict[str, Any]:
-        """What the network says of the newest frame."""
-        scores = self.network.predict(reel.picture()).probabilities[0].astype(np.float32)
-        return {"reel": reel.number, "step": reel.step, "scores": scores.tobytes()}
-
-    def _begun(self, image: int) -> Reel:
-        settings, guide = self._settings(), self._guide()
-        self._number += 1
-        reel = Reel(self._number, image, self._canvas(image), settings)
-        reel.begin(self.network, guide)
-        self._reels[image] = reel
-        self._reels.move_to_end(image)
-        while len(self._reels) > REELS:
-            self._reels.popitem(last=False)
-        return reel
-
-    def _taken_up(self, reel: Reel, step: int) -> None:
-        """Make ready to go on from a frame; where everything is done there, zooming is what is left to do."""
-        if 0 <= step < reel.step:
-            reel.back_to(step)
-        reel.wake(self.network, self._settings(), self._guide())
-        if reel.finished:
-            reel.zooms_left = ZOOMS
+    def _said(self, picture: Tensor) -> bytes:
+        return self.network.predict(picture).probabilities[0].astype(np.float32).tobytes()
 
     def _guide(self) -> Tensor | None:
-        return None if self.guide in (-1, self.image) else self._canvas(self.guide)
-
-    def _reel(self) -> Reel:
-        from ..engine.errors import ImageError
-
-        reel = self._reels.get(self.image)
-        if reel is None:
-            msg = "There is no dream of this picture yet: call dream() and wait() first."
-            raise ImageError(msg)
-        return reel
+        return None if self.guide in (-1, self.image) else self._canvases[self.guide]
 
     def _tell(self, reel: Reel) -> None:
-        for name, value in _told(reel).items():
+        for name, value in told(reel).items():
             self.set_trait(name, value)
 
     def _done(self) -> None:
@@ -367,20 +292,19 @@ class DreamCanvas(Viewer):
         with self.hold_sync():
             super()._fail(error)
             reel = self._reels.get(self.image)
-            if reel is not None and self.film == {}:
+            if reel is not None and (self.live or not self.film):
                 self._tell(reel)
             if reel is not None and not any(self.mix.values()):
                 way_out = {"label": "Bring back the last mix", "set": {"mix": dict(reel.settings.pulls)}}
                 self.notice = self.notice | {"title": "Nothing is left to climb", "actions": [way_out]}
-                self.message = f"Stopped after {_steps(reel.step)}: every weight is 0"
+                self.message = f"Stopped after {counted(reel.step)}: every weight is 0"
 
     def _release(self) -> None:
         super()._release()
         self._side.cancel()
         self._files.cancel()
-        self._canvases.clear()
-        for reel in self._reels.values():
-            reel.dream = None
+        self._canvases.release()
+        self._reels.release()
 
     def wait(self, timeout: float | None = 60) -> bool:
         """Until what was asked for is computed; False if that takes longer than `timeout` seconds."""
@@ -396,7 +320,7 @@ class DreamCanvas(Viewer):
     def _alone(self) -> Iterator[Update]:
         """Small pictures of the units that a page shows, one after the other; a dream goes first."""
         image = self.image
-        if not 0 <= image < len(self._sources):
+        if not 0 <= image < len(self._canvases):
             return
         for unit in self.wanted:
             if self.status == "busy":
@@ -404,7 +328,7 @@ class DreamCanvas(Viewer):
             key = f"{image}|{unit}"
             if key not in self.alone:
                 kept = dict(list(self.alone.items())[-MOST_ALONE:])
-                yield Update({"alone": {**kept, key: alone(self.network, self._canvas(image), unit)}}, now=True)
+                yield Update({"alone": {**kept, key: alone(self.network, self._canvases[image], unit)}}, now=True)
 
     def _show_beside(self, update: Update) -> None:
         with self.hold_sync():
@@ -429,31 +353,17 @@ class DreamCanvas(Viewer):
 
     def _offer(self, form: str, step: int) -> None:
         """Encode a picture or a film beside whatever else goes on, and send it."""
-        reel = self._reel()
+        reel = self._reels[self.image]
         mime = f"image/{form}"
         name = f"{Path(self.pictures[reel.image]['name']).stem}_dream.{form}"
 
         def work() -> Iterator[Update]:
             yield Update({"saving": f"Writing {name}"}, now=True)
-            data = self._file(reel, form, step)
+            data = file_of(reel, form, step, self.speed)
             self.send({"type": "dream file", "name": name, "mime": mime}, [data])
             yield Update({"saving": ""}, now=True)
 
         self._files.submit(work)
-
-    def _file(self, reel: Reel, form: str, step: int) -> bytes:
-        from ..engine.images import encode_png, to_uint8
-
-        if form == "png":
-            return encode_png(to_uint8(reel.picture(step)[0]))
-        if form not in ("webp", "gif"):
-            msg = f"A film is saved as webp or gif, not as {form!r}."
-            raise ValueError(msg)
-        last = reel.film.at(step).step
-        shown = [frame.shown for frame in reel.film.frames if frame.step <= last]
-        height, width = reel.photo.shape[2:]
-        scale = min(1.0, SHOWN_SIDE / max(height, width))
-        return animation(shown, form, self.speed, (max(1, round(height * scale)), max(1, round(width * scale))))
 
     # what stays ---------------------------------------------------------------------------------------------------
 
@@ -464,12 +374,6 @@ class DreamCanvas(Viewer):
         while self.status == "busy" and not self._presentable() and monotonic() < until:
             sleep(0.01)
         return super()._repr_mimebundle_(**kwargs)
-
-    def _keep_still(self) -> None:
-        with suppress(AttributeError):  # closed meanwhile
-            poster = self._poster()
-            if poster is not None:
-                _poster.publish(poster, self.model_id, again=True)
 
     def _presentable(self) -> bool:
         return self.image in self._reels and len(self._reels[self.image].film) > 1
@@ -487,21 +391,8 @@ class DreamCanvas(Viewer):
             self._tell(self._reels[self.image])
         units = list(dict.fromkeys([*self.mix, *listed(self.network)[:MOST_ARCHIVED]]))
         entries = dict(self.alone)
-        for unit in units if 0 <= self.image < len(self._sources) else []:
+        for unit in units if 0 <= self.image < len(self._canvases) else []:
             key = f"{self.image}|{unit}"
             if key not in entries:
-                entries[key] = alone(self.network, self._canvas(self.image), unit)
+                entries[key] = alone(self.network, self._canvases[self.image], unit)
         return {"kind": "dream_canvas", "entries": entries}
-
-
-def _growing(reel: Reel) -> dict[str, Any]:
-    return {"plan": reel.plan(), "curves": reel.curves()}
-
-
-def _told(reel: Reel) -> dict[str, Any]:
-    """All of a reel, as the page takes it."""
-    return {**_growing(reel), "film": reel.told(), "live": {}}
-
-
-def _steps(count: int) -> str:
-    return f"{count} step{'' if count == 1 else 's'}"

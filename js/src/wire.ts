@@ -332,6 +332,8 @@ export interface LabRecipe {
   settle: number;
   octaves: number;
   ratio: number;
+  /** Whether parts of the picture may be transparent. */
+  alpha: boolean;
   l2: number;
   l1: number;
   tv: number;
@@ -347,6 +349,7 @@ export interface LabPreset {
 /**
  * One ascent as far as it is. At `steps`, int32, there are responses and distances, float32, NaN where not measured; `changes` are
  * the steps from which on another recipe held. `recipe` is the one of the last step, `note` says why there is little to see.
+ * `mattered`: with MaCo, how much each part of the picture did.
  */
 export interface LabRun {
   unit: string;
@@ -355,6 +358,7 @@ export interface LabRun {
   height: number;
   width: number;
   picture: DataView;
+  mattered: LabLevels | Empty;
   steps: DataView;
   responses: DataView;
   distances: DataView;
@@ -362,6 +366,13 @@ export interface LabRun {
   recipe: LabRecipe;
   note: string;
   code: string;
+}
+
+/** A map of 8-bit levels, from nothing to the most. */
+export interface LabLevels {
+  height: number;
+  width: number;
+  data: DataView;
 }
 
 /** A picture of the film; no bytes where it is not computed yet. */
@@ -472,6 +483,9 @@ export interface FilterWall {
   /** How many pictures the data set has, and how many of them have been looked at. */
   pictures: number;
   seen: number;
+  /** Files among them that are no pictures, and why they were not looked through to their end. */
+  unreadable: string[];
+  unread: string;
   done: DataView;
   score: DataView;
   notes: Record<string, string>;

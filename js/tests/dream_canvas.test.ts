@@ -2,7 +2,8 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { octaveSizes, whereIs } from "../src/kit/dream_plan";
 import { dreamStore } from "../src/kit/dream_store";
-import { moved, placeOf } from "../src/kit/dream_strip";
+import { placeOf } from "../src/kit/dream_strip";
+import { moved } from "../src/kit/film";
 import { apart } from "../src/kit/pull_curves";
 import { unitOf, unitsOf, weightText } from "../src/kit/mix_panel";
 import widget from "../src/widgets/dream_canvas";
@@ -216,6 +217,22 @@ test("the film plays from the photo to the newest frame, and Escape ends it wher
   await vi.advanceTimersByTimeAsync(1000);
   expect(view.model.get("shown")).toBe(-1);
   expect(kinds(view)).not.toContain("cancel");
+});
+
+test("a kernel that falls silent while it dreams is asked, and found to be gone; a word from it is enough", async () => {
+  const view = await shown();
+  vi.useFakeTimers();
+  view.model.sent.length = 0;
+  view.model.set("status", "busy");
+  await vi.advanceTimersByTimeAsync(4900);
+  expect(kinds(view)).toEqual([]);
+  await vi.advanceTimersByTimeAsync(1700);
+  expect(kinds(view)).toEqual(["run"]);
+  await vi.advanceTimersByTimeAsync(1500);
+  expect(view.find("section.cnn").dataset.state).toBe("offline");
+  view.model.set("message", "Dreaming: octave 2 of 2");
+  await vi.advanceTimersByTimeAsync(500);
+  expect(view.find("section.cnn").dataset.state).toBe("busy");
 });
 
 test("with reduced motion the film jumps to its end", async () => {

@@ -1,5 +1,5 @@
 // @vitest-environment jsdom
-import { expect, test, vi } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { compared } from "../src/kit/lab_field";
 import { changed, CLIMB, OCTAVES, PENALTIES, titleOf, TRANSFORMS, valueOf } from "../src/kit/lab_recipe";
 import { reach, readRun, valueAt } from "../src/kit/lab_run";
@@ -11,11 +11,11 @@ import { bytes, floats, ints, layer, press, run, settle } from "./states";
 const NAN = NaN;
 const recipe = (more: Partial<LabRecipe> = {}): LabRecipe => ({
   preset: "standard", base: {}, objective: "mean", painted: "fourier", climber: "adam", rate: 0.05, steps: 64, pad: 12, jitter: 8, scale: [0.9, 1.1], rotate: 10, settle: 4,
-  octaves: 1, ratio: 1.4, l2: 0, l1: 0, tv: 0, blur: 0, ...more,
+  octaves: 1, ratio: 1.4, alpha: false, l2: 0, l1: 0, tv: 0, blur: 0, ...more,
 });
 const plain = recipe({ preset: "plain", painted: "pixels", pad: 0, jitter: 0, scale: [1, 1], rotate: 0, settle: 0 });
 const climbed = (more: Partial<LabRun> = {}): LabRun => ({
-  unit: "conv1:2", done: 64, total: 64, height: 96, width: 96, picture: bytes(0x89, 1), steps: ints(0, 32, 64), responses: floats(0, 2, 4), distances: floats(0.9, 0.8, 0.7),
+  unit: "conv1:2", done: 64, total: 64, height: 96, width: 96, picture: bytes(0x89, 1), mattered: {}, steps: ints(0, 32, 64), responses: floats(0, 2, 4), distances: floats(0.9, 0.8, 0.7),
   changes: [], recipe: recipe(), note: "", code: "picture = 1\n", ...more,
 });
 const film = (...steps: number[]) => steps.map((step) => ({ step: Math.abs(step), data: step < 0 ? bytes() : bytes(0xff, step) }));
@@ -28,6 +28,8 @@ const state = (more: object = {}) => ({
   presets: [{ key: "standard", title: "Fourier, robust", recipe: recipe({ steps: 256 }) }, { key: "plain", title: "Pixels, bare", recipe: plain }],
   ranges: { jitter: [8, 64], scale: [1, 1.4], rotate: [15, 180], octave: [1, 1.2] }, ...more,
 });
+
+afterEach(() => void vi.useRealTimers());
 
 type Shown = ReturnType<typeof run>;
 const text = (value: string | null | undefined) => (value ?? "").replaceAll("\u202f", " ");
@@ -159,6 +161,109 @@ test("the film is walked by keys, frames not computed are empty wells, and the n
   await settle();
   expect(frames(view)[1].getAttribute("aria-checked")).toBe("true");
   expect(cells(view)[1]).toBe("Step|40|64");
+});
+
+test("the film plays to its newest frame, and Escape ends it where it is", async () => {
+  const view = run(widget, state());
+  await settle();
+  vi.useFakeTimers();
+  press(view.find("section.cnn"), "p");
+  await vi.advanceTimersByTimeAsync(100);
+  expect(frames(view)[0].getAttribute("aria-checked")).toBe("true");
+  expect(view.all("button").some((each) => each.textContent === "Stop film")).toBe(true);
+  await vi.advanceTimersByTimeAsync(250);
+  press(view.find("section.cnn"), "Escape");
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(frames(view)[2].getAttribute("aria-checked")).toBe("true"); // Escape lets go of the frame, too
+  const player = view.all("button").find((each) => each.textContent === "Play")!;
+  player.click();
+  await vi.advanceTimersByTimeAsync(250);
+  player.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(frames(view)[1].getAttribute("aria-checked")).toBe("true");
+  player.click();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(frames(view)[2].getAttribute("aria-checked")).toBe("true");
+  expect(player.textContent).toBe("Play");
+});
+
+const pick = async (view: Shown, label: string, value: string) => {
+  const list = view.find<HTMLSelectElement>(`select[aria-label="${label}"]`);
+  list.value = value;
+  list.dispatchEvent(new Event("change"));
+  await settle();
+  return list;
+};
+
+test("pictures of another size are asked for; auto names that of the network, and a size of one’s own is in the list", async () => {
+  const view = run(widget, state());
+  await settle();
+  expect(text(view.find("select[aria-label=Size] option").textContent)).toBe("auto, 96 px");
+  const list = await pick(view, "Size", "128");
+  expect(view.model.get("size")).toBe(128);
+  view.model.set("size", 100);
+  await settle();
+  expect([...list.options].map(({ value }) => Number(value))).toEqual([0, 64, 96, 100, 128, 160, 224, 320, 512]);
+  expect(list.value).toBe("100");
+  view.model.set("size", 0);
+  view.model.set("run_a", climbed({ height: 10, width: 12 }));
+  await settle();
+  expect(text(list.options[0].textContent)).toBe("auto, 12 × 10 px");
+});
+
+test("a recipe may leave parts of its picture transparent, which then lies on squares", async () => {
+  const view = run(widget, state());
+  await settle();
+  const list = await pick(view, "Opaque", "needed");
+  expect(view.model.get("recipe_a")).toEqual(recipe({ alpha: true }));
+  expect(view.find("[data-side=A] .fl-pic").hasAttribute("data-alpha")).toBe(false);
+  view.model.set("run_a", climbed({ recipe: recipe({ alpha: true }) }));
+  await settle();
+  expect(list.value).toBe("needed");
+  expect(view.find("[data-side=A] .fl-pic").dataset.alpha).toBe("true");
+  expect(view.find("[data-side=B] .fl-pic").hasAttribute("data-alpha")).toBe(false);
+  expect(view.find(".fl-film").dataset.alpha).toBe("true");
+  await pick(view, "Opaque", "everywhere");
+  expect(view.model.get("recipe_a")).toEqual(recipe());
+});
+
+test("what mattered is laid over the newest picture of the side that has it, with its colors beside", async () => {
+  const mattered = { height: 1, width: 2, data: bytes(0, 255) };
+  const view = run(widget, state());
+  await settle();
+  expect(view.find(".fl-mattered").hidden).toBe(true);
+  press(view.find("section.cnn"), "m");
+  view.model.set("run_a", climbed({ mattered }));
+  await settle();
+  expect(view.find(".fl-mattered").hidden).toBe(false);
+  expect(view.find(".cnn-legend").hidden).toBe(true);
+  view.find("[data-value=mattered]").click();
+  await settle();
+  expect(view.find("[data-side=A] .fl-pic").dataset.covered).toBe("true");
+  expect(view.find<HTMLCanvasElement>("[data-side=A] canvas")).toMatchObject({ hidden: false, width: 2, height: 1 });
+  expect(view.find("[data-side=B] .fl-pic").hasAttribute("data-covered")).toBe(false);
+  expect(view.find(".cnn-legend").getAttribute("aria-label")).toContain("from nothing to the most");
+  frames(view)[0].click();
+  await settle();
+  expect(view.find("[data-side=A] .fl-pic").hasAttribute("data-covered")).toBe(false);
+  expect(view.find(".cnn-legend").hidden).toBe(true);
+  expect(view.find(".fl-mattered > p").hidden).toBe(false);
+  press(view.find("section.cnn"), "Escape");
+  press(view.find("section.cnn"), "m");
+  await settle();
+  expect(view.find("[data-side=A] .fl-pic").hasAttribute("data-covered")).toBe(false);
+  expect(view.find("[data-value=picture]").getAttribute("aria-checked")).toBe("true");
+});
+
+test("a state saved before there was opacity is shown", async () => {
+  const without = ({ alpha: _, ...older }: LabRecipe) => older as LabRecipe;
+  const { mattered: _, ...before } = climbed({ recipe: without(recipe()) });
+  const presets = state().presets.map((each) => ({ ...each, recipe: without(each.recipe) }));
+  const view = run(widget, state({ recipe_a: without(recipe()), run_a: before, presets }));
+  await settle();
+  expect(view.find<HTMLSelectElement>("select[aria-label=Opaque]").value).toBe("everywhere");
+  expect(view.find(".fl-mattered").hidden).toBe(true);
+  expect(text(view.find("[data-side=A] .fl-pic").getAttribute("aria-label"))).toBe("Recipe A, Fourier, robust, step 64 of 64");
 });
 
 test("arrows in the film keep one tab stop and the focus", async () => {

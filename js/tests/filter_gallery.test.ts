@@ -380,3 +380,268 @@ test("the wall does not jump while it sharpens, and is sorted anew when that is 
   await settle();
   expect(numbers(view)[0]).toBe(0);
 });
+
+/** From now on every canvas knows what was drawn on it last: the first byte of the file, and from which place of it. */
+function drawings(): void {
+  vi.stubGlobal("createImageBitmap", async (file: Blob) => ({ name: new Uint8Array(await file.arrayBuffer())[0], width: 30, height: 30, close() {} }));
+  vi.stubGlobal("ImageData", class {});
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockImplementation(function (this: HTMLCanvasElement) {
+    return { clearRect() {}, putImageData() {}, drawImage: ({ name }: { name: number }, ...from: number[]) => { this.dataset.drawn = [name, ...from.slice(0, 2)].join(); } } as never;
+  } as never);
+}
+const drawn = (canvas: HTMLElement) => canvas.dataset.drawn;
+const decoded = async () => { for (let k = 0; k < 4; k++) await new Promise((done) => setTimeout(done)); };
+
+afterEach(() => { vi.unstubAllGlobals(); vi.restoreAllMocks(); });
+
+const studied = (data: DataView[], more: object = {}) => ({ done: 12, steps: 12, size: [96, 96], data, ...more });
+
+test.each([
+  ["a frame of the film", ".fg-film [role=radio]", 1, "pointerover", "pointerleave", ".fg-film", "2,0,0", "step 3"],
+  ["a variant", ".fg-variants canvas", 1, "pointerenter", "pointerleave", "", "12,0,0", "variant 2"],
+  ["a variant by keyboard", ".fg-variants canvas", 2, "focus", "blur", "", "13,0,0", "variant 3"],
+  ["a picture on the way", ".fg-way canvas", 2, "pointerenter", "pointerleave", "", "23,0,0", "100 % 4"],
+])("the large picture is %s while one looks at it, and itself again after", async (_, query, place, on, off, leaves, file, told) => {
+  drawings();
+  const unit = filterUnit(1, { variants: studied([bytes(11), bytes(12), bytes(13)]), between: studied([bytes(21), bytes(22), bytes(23)], { other: 4 }) });
+  const view = await opened({ channel: 1, unit });
+  await decoded();
+  const large = view.find(".fg-big");
+  expect(drawn(large)).toBe("255,0,0");
+  const part = view.all(query)[place];
+  part.dispatchEvent(new Event(on, { bubbles: on === "pointerover" }));
+  await decoded();
+  expect(drawn(large)).toBe(file);
+  expect(view.find(".fg-painted .fg-line span").textContent!.replace(/\s/g, " ")).toContain(told);
+  (leaves ? view.find(leaves) : part).dispatchEvent(new Event(off));
+  await decoded();
+  expect(drawn(large)).toBe("255,0,0");
+  expect(view.find(".fg-painted .fg-line span").textContent).not.toContain(told);
+});
+
+test("a variant that is not painted yet changes nothing, and another unit ends a look aside", async () => {
+  drawings();
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  view.all(".fg-variants canvas")[0].dispatchEvent(new Event("pointerenter"));
+  await decoded();
+  expect(drawn(view.find(".fg-big"))).toBe("255,0,0");
+  view.find(".fg-film [role=radio]").dispatchEvent(new Event("pointerover", { bubbles: true }));
+  view.model.set("channel", 0);
+  view.model.set("unit", filterUnit(0));
+  await settle();
+  await decoded();
+  expect(view.find(".fg-painted .fg-line span").textContent).not.toContain("step");
+});
+
+test("patches stand in the order of their answers: the first three in the first row of the sheet", async () => {
+  drawings();
+  const patches = [9, 8, 7, 6, 5].map((value) => ({ value, name: `${value}.jpg`, box: [0, 0, 4, 4] }));
+  const view = await opened({ channel: 1, mode: "patches", unit: filterUnit(1, { patches, sheet: bytes(77) }) });
+  await decoded();
+  const tiles = view.all(".fg-patch-list > div");
+  expect(tiles.map((tile) => drawn(tile.querySelector("canvas")!))).toEqual(["77,0,0", "77,10,0", "77,20,0", "77,0,10", "77,10,10"]);
+  expect(tiles.map((tile) => tile.querySelector(".cnn-clip")!.textContent)).toEqual(["9.jpg", "8.jpg", "7.jpg", "6.jpg", "5.jpg"]);
+  expect(tiles.map((tile) => tile.querySelector("b")!.textContent)).toEqual(["9", "8", "7", "6", "5"]);
+});
+
+test("the units most alike stand still while pictures come, so that they can be pressed", async () => {
+  const view = await opened({ channel: 0 });
+  const before = view.all(".fg-alike button");
+  view.model.set("unit", filterUnit(0, { done: 9 }));
+  await settle();
+  expect(view.all(".fg-alike button")).toEqual(before);
+  expect(before[0].isConnected).toBe(true);
+  before.find((each) => each.dataset.item === undefined && each.textContent!.startsWith("1"))!.click();
+  expect(view.model.get("channel")).toBe(1);
+});
+
+test("files that are no pictures are counted, and a data set that nothing came of says why", async () => {
+  const view = await opened({ channel: 0, mode: "patches", wall: filterWall({ pictures: 6, seen: 5, unreadable: ["a.png"] }) });
+  expect(view.find(".fg-about").textContent).toBe("6 units, 5 of 6 pictures, 1 cannot be read");
+  expect(view.find(".fg-about").title).toBe("a.png");
+  view.model.set("wall", filterWall({ pictures: 6, seen: 0, peak: bytes(), frequency: bytes(), unread: "Picture 1 is none." }));
+  await settle();
+  expect(view.find(".fg-wall-place .cnn-msg").textContent).toContain("Picture 1 is none.");
+});
+
+test("the large picture is the sharp one where there is one, with its size and step; a frame that is chosen comes before it", async () => {
+  drawings();
+  const view = await opened({ channel: 1, unit: filterUnit(1, { sharp: studied([bytes(31)], { done: 6, steps: 48, size: [512, 512] }) }) });
+  await decoded();
+  const under = () => view.find(".fg-painted .fg-line span").textContent!.replace(/\s/g, " ");
+  expect([drawn(view.find(".fg-big")), under()]).toEqual(["31,0,0", "512 × 512 px, sharpening, step 6 of 48"]);
+  view.model.set("unit", filterUnit(1, { sharp: studied([bytes(32)], { done: 48, steps: 48, size: [512, 512] }) }));
+  await settle();
+  await decoded();
+  expect([drawn(view.find(".fg-big")), under()]).toEqual(["32,0,0", "512 × 512 px"]);
+  view.all(".fg-film [role=radio]")[1].click();
+  await decoded();
+  expect([drawn(view.find(".fg-big")), under()]).toEqual(["2,0,0", "96 × 96 px, step 3"]);
+});
+
+test("only what can still be done is offered", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  const offered = () => view.all(".fg-deeds .cnn-btn").filter((each) => !each.hidden).map((each) => each.textContent);
+  expect(offered()).toEqual(["Sharpen to 512 px", "Three more", "Strongest patches"]);
+  view.model.set("unit", filterUnit(1, { sharp: studied([bytes(1)]), variants: studied([bytes(1), bytes(2), bytes(3)]) }));
+  await settle();
+  expect(offered()).toEqual(["Strongest patches"]);
+  press(view.find(".cnn"), "z");
+  await settle();
+  expect(offered()).toEqual([]);
+  press(view.find(".cnn"), "z");
+  view.model.set("wall", filterWall({ pictures: 0, seen: 0, peak: bytes(), frequency: bytes() }));
+  view.model.set("channel", 3);
+  await settle();
+  expect(offered()).toEqual([]);
+});
+
+test("without a data set nothing is told of one", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1), wall: filterWall({ pictures: 0, seen: 0, peak: bytes(), frequency: bytes() }) });
+  press(view.find(".cnn"), "z");
+  await settle();
+  expect(view.find(".fg-patches").hidden).toBe(true);
+  expect(view.all(".fg-numbers dt").map((each) => each.textContent)).toEqual(["Answer to its picture"]);
+});
+
+test("a number beyond the last unit, or the unit itself, is no second one", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  const asked = view.model.sent.length;
+  const input = view.find<HTMLInputElement>(".fg-between input");
+  for (const wrong of ["6", "1", "-1", "2.5", "x"]) {
+    input.value = wrong;
+    view.find(".fg-between .cnn-btn").click();
+    expect(view.find(".fg-between p").textContent).toBe("Write another unit's number, 0 to 5, or choose one on the wall with b.");
+  }
+  expect(view.model.sent).toHaveLength(asked);
+  input.value = "5";
+  view.find(".fg-between .cnn-btn").click();
+  expect(view.model.sent.at(-1)!.content).toEqual({ type: "between", channel: 1, other: 5 });
+});
+
+test("in a page without Python no way is painted", async () => {
+  const state = galleryState({ channel: 1 });
+  const view = run(widget, { ...state, archive: { kind: "filter_gallery", entries: { conv1: { wall: state.wall, weights: state.weights, cells: state.cells, units: { 1: filterUnit(1) } } } } });
+  await settle();
+  expect(view.find(".fg-between .cnn-btn").getAttribute("aria-disabled")).toBe("true");
+});
+
+test("another recipe ends the look at a frame", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  press(view.find(".cnn"), ",");
+  view.model.set("wall", filterWall({ key: "k2" }));
+  view.model.set("unit", filterUnit(1, { key: "k2" }));
+  await settle();
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("12");
+});
+
+test("a unit that no picture wakes is silent on the wall, whatever it answers to its own", async () => {
+  const view = await opened({ channel: 0, wall: filterWall({ frequency: floats(0.5, 0, 0.25, 0, 0.75, 0.5) }) });
+  expect(words(view)[1]).toBe("1silent");
+  expect(view.model.get("wall").notes[1]).toBeUndefined();
+});
+
+test("tiles show sheets of patches, and each unit's own", async () => {
+  drawings();
+  const cells = { layer: "conv1", key: "k1", channels: [0, 1], done: [12, 12], data: [bytes(1), bytes(2)], patched: [0, 1], patches: [bytes(41), bytes(42)] };
+  const view = await opened({ channel: 0, mode: "patches", cells });
+  await decoded();
+  expect(tiles(view).slice(0, 2).map((tile) => drawn(tile.querySelector("canvas")!))).toEqual(["41,0,10", "42,0,10"]); // the last of the four that are shown
+});
+
+test("Shift and Enter is left to the notebook, which runs the cell", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  tiles(view)[2].dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", shiftKey: true, bubbles: true, cancelable: true }));
+  await settle();
+  expect(view.find(".fg").dataset.large).toBe("false");
+});
+
+test("a message brings the answer, or that there is none, and why nothing came", async () => {
+  const view = await opened({ channel: 0, sort: "response" });
+  const parcel = (channel: number, score: number | null, notes = {}) => view.model.emit("msg:custom", { type: "cells", kind: "synthesized", layer: "conv1", key: "k1", channels: [channel], done: [12], scores: [score], notes }, [bytes(1)]);
+  parcel(4, null);
+  parcel(5, 7, { 5: "The unit stayed silent." });
+  await settle();
+  const said = (channel: number) => view.find(`.fg-wall [data-item="${channel}"]`).getAttribute("aria-label");
+  expect(said(4)).toMatch(/^conv1:4, answers (–|NaN|—|not)/);
+  expect(said(5)).toBe("conv1:5, silent");
+});
+
+test("likeness is to the unit that is asked about, also after another was", () => {
+  const wall = readWall(filterWall(), undefined);
+  expect(likeness(wall, 0)[0]).toBeCloseTo(1);
+  expect(likeness(wall, 3)[0]).not.toBeCloseTo(1);
+  expect(likeness(wall, 0)[0]).toBeCloseTo(1);
+});
+
+test("another layer begins with its wall, not with a large view", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  press(view.find(".cnn"), "z");
+  await settle();
+  view.model.set("layer", "conv2");
+  await settle();
+  expect(view.find(".fg").dataset.large).toBe("false");
+});
+
+test("before the first unit stands the last one, and after it the first", async () => {
+  const view = await opened({ channel: 0, unit: filterUnit(0) });
+  view.find("[aria-label='Unit before']").click();
+  expect(view.model.get("channel")).toBe(5);
+  await settle();
+  view.find("[aria-label='Unit after']").click();
+  expect(view.model.get("channel")).toBe(0);
+});
+
+test("a saved page without patches has no such mode", async () => {
+  const state = galleryState({ channel: 1, wall: filterWall({ pictures: 0, seen: 0, peak: bytes(), frequency: bytes() }) });
+  const view = run(widget, { ...state, archive: { kind: "filter_gallery", entries: { conv1: { wall: state.wall, weights: state.weights, cells: state.cells, units: {} } } } });
+  await settle();
+  press(view.find(".cnn"), "3");
+  expect(view.model.get("mode")).toBe("synthesized");
+});
+
+test("what is being typed is not taken away when news come", async () => {
+  const view = await opened({ channel: 0 });
+  const search = view.find<HTMLInputElement>("input[type=search]");
+  search.focus();
+  search.value = "1, d";
+  view.model.set("wall", filterWall({ seen: 3 }));
+  await settle();
+  expect(search.value).toBe("1, d");
+});
+
+test("a press on a frame ends the replay", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  vi.useFakeTimers();
+  press(view.find(".cnn"), "r");
+  view.all(".fg-film [role=radio]")[1].click();
+  await vi.advanceTimersByTimeAsync(2000);
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("3");
+});
+
+test("arrows on the film go from frame to frame, the focus with them", async () => {
+  const view = await opened({ channel: 1, unit: filterUnit(1) });
+  const frames = view.all(".fg-film [role=radio]");
+  frames[2].focus();
+  press(frames[2], "ArrowLeft");
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("3");
+  expect(document.activeElement).toBe(frames[1]);
+  press(frames[1], "Home");
+  expect(view.find(".fg-film [aria-checked=true]").dataset.step).toBe("0");
+});
+
+test("variants, and pictures on the way, are one tab stop each: arrows go through them and show each large", async () => {
+  drawings();
+  const unit = filterUnit(1, { variants: studied([bytes(11), bytes(12), bytes(13)]), between: studied([bytes(21), bytes(22), bytes(23)], { other: 4 }) });
+  const view = await opened({ channel: 1, unit });
+  const parts = view.all(".fg-variants canvas");
+  expect([...parts, ...view.all(".fg-way canvas")].map((each) => each.tabIndex)).toEqual([0, -1, -1, 0, -1, -1]);
+  parts[0].focus();
+  press(parts[0], "ArrowRight");
+  await decoded();
+  expect([document.activeElement, drawn(view.find(".fg-big"))]).toEqual([parts[1], "12,0,0"]);
+  expect(parts.map((each) => each.tabIndex)).toEqual([-1, 0, -1]);
+  press(parts[1], "End");
+  press(parts[2], "ArrowRight");
+  expect(document.activeElement).toBe(parts[2]);
+});

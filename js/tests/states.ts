@@ -134,7 +134,7 @@ export const dreamState = (more: object = {}) => ({
 /** A wall of six units on conv1, the first four finished after 12 steps, the fifth half way; unit 3 is silent. */
 export function filterWall(more: Partial<FilterWall> = {}): FilterWall {
   return {
-    layer: "conv1", key: "k1", channels: 6, size: [96, 96], steps: 12, marks: [0, 3, 12], seed: 0, recipe: "Recipe()", pictures: 4, seen: 4, done: ints(12, 12, 12, 12, 6, 0),
+    layer: "conv1", key: "k1", channels: 6, size: [96, 96], steps: 12, marks: [0, 3, 12], seed: 0, recipe: "Recipe()", pictures: 4, seen: 4, unreadable: [], unread: "", done: ints(12, 12, 12, 12, 6, 0),
     score: floats(1, 3, 2, 0, 0.5, NaN), notes: { 3: "The unit stayed silent." }, peak: floats(6, 5, 4, 0, 2, 1), frequency: floats(0.5, 1, 0.25, 0, 0.75, 0.5),
     profile: new DataView(Int8Array.from([127, 0, 127, 10, -127, 0, 0, 0, 0, 127, 100, 60]).buffer), probe: "2 pictures of noise", ...more,
   };

@@ -27,9 +27,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
-    if report.failed and call.when == "call":
+    if report.failed and call.when != "teardown":
         lab = getattr(item, "funcargs", {}).get("lab")
         for number, notebook in enumerate(lab.opened if lab else ()):
+            notebook.spoiled = True  # nobody knows what state it is in
             try:
                 file = notebook.screenshot(PICTURES / f"{item.name}_{number}.png")
             except Error as error:  # the page may be what broke
@@ -53,13 +54,18 @@ def browser() -> Iterator[Browser]:
         running.close()
 
 
+@pytest.fixture(scope="session")
+def shared_lab(server: Server, browser: Browser) -> Lab:
+    """JupyterLab with a window that one notebook after another is shown in."""
+    return Lab(server, browser)
+
+
 @pytest.fixture
-def lab(server: Server, browser: Browser) -> Iterator[Lab]:
+def lab(shared_lab: Lab) -> Iterator[Lab]:
     """JupyterLab in a browser; a test that provokes errors clears ``notebook.errors`` when it has checked them."""
-    running = Lab(server, browser)
-    yield running
-    complaints = [line for notebook in running.opened for line in notebook.errors]
-    requests = [line for notebook in running.opened for line in notebook.left]
-    running.close()
+    yield shared_lab
+    complaints = [line for notebook in shared_lab.opened for line in notebook.errors]
+    requests = [line for notebook in shared_lab.opened for line in notebook.left]
+    shared_lab.close()
     assert complaints == [], "the browser's console shows errors"
     assert requests == [], "the page asked for something outside this machine"

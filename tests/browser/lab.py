@@ -25,8 +25,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeAlias
 
 import nbformat
+import warm_kernels
 import zmq
 from jupyter_client.session import Session
+from window import Window
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +65,14 @@ ALL_CELLS = """() => {
     const bottoms = cells.map((cell) => cell.getBoundingClientRect().bottom);
     return { x: notebook.x, y: notebook.y, width: notebook.width, height: Math.max(...bottoms) - notebook.y + 10 };
 }"""
+# How many widgets of a kernel are at work. One that says it is ready may still be drawing the picture that stays in the notebook.
+BUSY = (
+    "sum(getattr(w, 'status', '') == 'busy' or getattr(getattr(w, '_task', None), 'busy', False) for w in list("
+    "__import__('sys').modules['ipywidgets'].widgets.widget._instances.values()))"
+    " if 'ipywidgets' in __import__('sys').modules else 0"
+)
+# JupyterLab's side of the session of the notebook at ``path``.
+SESSION = '[...window.jupyterapp.shell.widgets("main")].find((each) => each.context?.path === path)?.sessionContext'
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 FORGOTTEN_SECONDS = 1800
 SERVER_SECONDS = 120
@@ -114,7 +124,30 @@ class Server:
             "PYDEVD_DISABLE_FILE_VALIDATION": "1",
         }
         self._environment |= environment or {}
+        self._stove = self._heat(home) if warm_kernels.available() else None
         self._start()
+
+    def _heat(self, home: Path) -> subprocess.Popen[bytes]:
+        """Start the process that kernels are forked from, and tell the server to ask it for them."""
+        address, script = str(home / "stove"), warm_kernels.__file__
+        # -P: a kernel does not find the modules that lie beside the script. -I and -S: what stands for a kernel starts in no time.
+        argv = [sys.executable, "-I", "-S", script, "kernel", address, "{connection_file}"]
+        folder = home / "warm" / "kernels" / "python3"
+        folder.mkdir(parents=True)
+        about = {"argv": argv, "display_name": KERNEL["display_name"], "language": "python"}
+        (folder / "kernel.json").write_text(json.dumps(about))
+        paths = (str(home / "warm"), self._environment.get("JUPYTER_PATH"))
+        self._environment["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))
+        with (home / "stove.log").open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-P", script, "stove", address],
+                env=self._environment,
+                cwd=self.root,
+                stdin=subprocess.PIPE,  # it ends when this process does
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for this process
+            )
 
     def _start(self) -> None:
         with socket.socket() as free:
@@ -180,6 +213,10 @@ class Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._stove is not None:
+            self._stove.terminate()
+            self._stove.wait()
+            self._stove.stdin.close()
         if keep_log:
             self._last_words = self.log.read_text(errors="replace")[-3000:]
         self._home.cleanup()
@@ -227,7 +264,7 @@ class Notebook:
     """An open notebook whose cells have run."""
 
     server: Server
-    page: Page
+    window: Window
     name: str
     errors: list[str] = field(default_factory=list)
     """What the browser complained about: errors in the console and uncaught exceptions."""
@@ -235,19 +272,34 @@ class Notebook:
     """Every line of the browser's console."""
     left: list[str] = field(default_factory=list)
     """Requests for anything that is not on 127.0.0.1."""
+    spoiled: bool = False
+    """Whether the next notebook needs a new window: something went wrong here, maybe on purpose."""
 
     def __post_init__(self) -> None:
         self._channel: Channel | None = None
-        self.page.on("console", self._note_console)
-        self.page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error.stack or error.message}"))
-        self.page.on("request", self._note_request)
+        self._listeners = {
+            "console": self._note_console,
+            "pageerror": lambda error: self._complain(f"uncaught: {error.stack or error.message}"),
+            "request": self._note_request,
+        }
+        for event, listener in self._listeners.items():
+            self.page.on(event, listener)
+
+    @property
+    def page(self) -> Page:
+        """The page that shows it."""
+        return self.window.page
+
+    def _complain(self, text: str) -> None:
+        self.errors.append(text)
+        self.spoiled = True
 
     def _note_console(self, message: ConsoleMessage) -> None:
         where = message.location
         text = f"{message.type}: {message.text}  ({where.get('url', '')[:200]}:{where.get('lineNumber')})"
         self.console.append(text)
         if message.type == "error":
-            self.errors.append(text)
+            self._complain(text)
 
     def _note_request(self, request: Request) -> None:
         address = urllib.parse.urlparse(request.url)
@@ -323,32 +375,59 @@ class Notebook:
         sessions: list[dict[str, Any]] = self.server.api("GET", "sessions")
         return next(session for session in sessions if session["path"] == self.name)
 
-    def settle(self, timeout: float = 120, quiet: float = 0.3) -> None:
-        """Wait until no widget of the kernel is busy and the page has not changed for ``quiet`` seconds."""
-        busy = (
-            "sum(getattr(w, 'status', '') == 'busy' for w in list("
-            "__import__('sys').modules['ipywidgets'].widgets.widget._instances.values()))"
-            " if 'ipywidgets' in __import__('sys').modules else 0"
+    def wait_for_kernel(self) -> None:
+        """Wait until the page has its kernel, and that is idle."""
+        # The notebook's own indicator says idle before there is a kernel, and a run is then dropped without a word.
+        self.page.wait_for_function(
+            f"(path) => {{ const session = {SESSION}, kernel = session?.session?.kernel;"
+            " return session?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle'; }",
+            arg=self.name,
+            timeout=KERNEL_SECONDS * 1000,
         )
+
+    def settle(self, timeout: float = 120, quiet: float = 0.15) -> None:
+        """Wait until no widget of the kernel is busy, the page knows all that was said, and shows it."""
         deadline = time.monotonic() + timeout
         still = 0
-        while still < 2:  # once more: an answer may just have been on its way
-            still = 0 if self.evaluate_python(busy, timeout) else still + 1
+        while still < 2:  # once more: an answer may just have been on its way, and the page may have more to ask
+            self._hear_out()
+            still = 0 if self.evaluate_python(BUSY, timeout) else still + 1
             self._wait_until_still(quiet)
             if time.monotonic() > deadline:
                 message = f"a widget is still busy after {timeout} s"
                 raise TimeoutError(message)
 
+    def _hear_out(self) -> None:
+        """Wait until the kernel has heard all that the page said, and the page all that the kernel said before."""
+        self.page.evaluate(
+            # An answer comes after everything that was on its way.
+            f"(path) => {{ const kernel = {SESSION}?.session?.kernel;"
+            " return kernel?.connectionStatus === 'connected' ? kernel.requestCommInfo({}).then(() => null) : null; }",
+            self.name,
+        )
+
     def _wait_until_still(self, quiet: float) -> None:
+        """Wait until the page has not changed for ``quiet`` seconds, pictures are decoded and transitions are over."""
         self.page.evaluate(
             """(quiet) => new Promise((done) => {
-                let timer = setTimeout(finish, quiet);
+                const notebook = document.querySelector(".jp-Notebook") ?? document.body;
+                let timer = setTimeout(look, quiet);
                 const limit = setTimeout(finish, 5000);  // an animation never ends
-                const again = () => { clearTimeout(timer); timer = setTimeout(finish, quiet); };
+                const again = () => { clearTimeout(timer); timer = setTimeout(look, quiet); };
                 const observer = new MutationObserver(again);
                 const seen = { subtree: true, childList: true, attributes: true, characterData: true };
-                observer.observe(document.querySelector(".jp-Notebook") ?? document.body, seen);
-                function finish() { clearTimeout(timer); clearTimeout(limit); observer.disconnect(); done(); }
+                observer.observe(notebook, seen);
+                function look() { if (moving()) timer = setTimeout(look, 20); else finish(); }
+                function moving() {
+                    const animations = document.getAnimations().filter((each) => notebook.contains(each.effect?.target));
+                    return animations.some((each) => each.playState === "running" && each.effect.getComputedTiming().endTime < 1e5)
+                        || [...notebook.querySelectorAll("img")].some((each) => !each.complete);
+                }
+                function finish() {
+                    clearTimeout(timer); clearTimeout(limit); observer.disconnect();
+                    // What is drawn once a frame is drawn by the second.
+                    requestAnimationFrame(() => requestAnimationFrame(() => done()));
+                }
             })""",
             quiet * 1000,
         )
@@ -361,12 +440,17 @@ class Notebook:
     def kill_kernel(self) -> None:
         """End the kernel as a crash would: nobody restarts it, the page stays."""
         self.server.api("DELETE", f"kernels/{self._session()['kernel']['id']}")
+        self.spoiled = True
 
     def close(self) -> None:
-        """Close the page and shut the kernel down."""
+        """Close the notebook and shut its kernel down; its window, too, when it is not fit for another notebook."""
         if self._channel is not None:
             self._channel.close()
-        self.page.context.close()
+        for event, listener in self._listeners.items():
+            self.page.remove_listener(event, listener)
+        self.spoiled = self.spoiled or not self.window.leave(self.name)
+        if self.spoiled:
+            self.window.close()
         for session in self.server.api("GET", "sessions"):
             if session["path"] == self.name:
                 self.server.api("DELETE", f"sessions/{session['id']}")
@@ -379,6 +463,8 @@ class Lab:
     server: Server
     browser: Browser
     opened: list[Notebook] = field(default_factory=list)
+    spare: Window | None = None
+    """A window that shows nothing at the moment."""
 
     def run(
         self,
@@ -414,18 +500,22 @@ class Lab:
         """Open a new notebook with these code cells; its kernel is there, nothing has run."""
         file = f"{name}-{secrets.token_hex(4)}.ipynb"
         nbformat.write(fresh(cells), self.server.root / file)
-        page = self.browser.new_context(viewport={"width": width, "height": height}, **context).new_page()
-        page.set_default_timeout(30_000)
-        notebook = Notebook(self.server, page, file)
+        window = self._window(context)
+        notebook = Notebook(self.server, window, file)
         self.opened.append(notebook)
-        # A workspace of its own, so that no page finds another's open tabs.
-        workspace = secrets.token_hex(4)
-        address = f"{self.server.url}/doc/workspaces/{workspace}/tree/{urllib.parse.quote(file)}"
-        page.goto(f"{address}?token={self.server.token}")
-        page.wait_for_selector(".jp-Notebook .jp-CodeCell", timeout=SERVER_SECONDS * 1000)
+        window.show(file, width, height)
+        page = window.page
         self._set_theme(page, theme)
-        self._wait_for_kernel(page)
+        notebook.wait_for_kernel()
         return notebook
+
+    def _window(self, context: dict[str, Any]) -> Window:
+        spare, self.spare = self.spare, None
+        if spare is not None and spare.options == context:
+            return spare
+        if spare is not None:
+            spare.close()
+        return Window(self.browser, self.server.url, self.server.token, context)
 
     def run_all(self, notebook: Notebook, timeout: float = RUN_SECONDS) -> None:
         """Run every cell, and wait until they are done and the widgets have settled."""
@@ -445,18 +535,20 @@ class Lab:
         light = "true" if theme == "light" else "false"
         page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
 
-    @staticmethod
-    def _wait_for_kernel(page: Page) -> None:
-        # The notebook's own indicator says idle before there is a kernel, and a run is then dropped without a word.
-        page.wait_for_function(
-            r"() => /ipykernel\) \| Idle/.test(document.querySelector('#jp-main-statusbar')?.textContent ?? '')",
-            timeout=KERNEL_SECONDS * 1000,
-        )
-
     def close(self) -> None:
-        """Close every notebook that is still open."""
+        """Close every notebook that is still open, and end every kernel."""
         while self.opened:
-            self.opened.pop().close()
+            notebook = self.opened.pop()
+            notebook.close()
+            if not notebook.spoiled:
+                self._keep(notebook.window)
+        for session in self.server.api("GET", "sessions"):
+            self.server.api("DELETE", f"sessions/{session['id']}")
+
+    def _keep(self, window: Window) -> None:
+        if self.spare is not None:
+            self.spare.close()
+        self.spare = window
 
 
 def fresh(cells: Cells) -> nbformat.NotebookNode:

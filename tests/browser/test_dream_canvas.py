@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
+from saved import opened_again, saved
 
 import cnnvis_widgets as cw
 
@@ -242,6 +243,26 @@ def test_without_a_kernel_the_film_still_plays(notebook: Notebook) -> None:
     page.keyboard.press("ArrowRight")
     assert step_shown(page) == 1
     assert page.get_by_role("slider", name="residual1", exact=True).is_disabled()
+    notebook.errors.clear()  # JupyterLab itself complains about the kernel
+
+
+def test_a_kernel_that_dies_while_it_dreams_is_found_out_and_the_film_so_far_is_there_also_when_saved(lab: Lab) -> None:
+    notebook = lab.open([SETUP, SLOW])
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    notebook.page.wait_for_function(  # the first octave of twelve steps is done
+        "() => Number(document.querySelector('.dc-track')?.getAttribute('aria-valuemax')) > 13", timeout=60_000
+    )
+    file = saved(notebook, "canvas")
+    notebook.kill_kernel()
+    notebook.page.locator("section.cnn[data-state=offline]").wait_for(timeout=30_000)  # with nobody doing anything
+    with opened_again(notebook, file) as again:
+        for page in (notebook.page, again):
+            page.locator("section.cnn").focus()
+            film(page).press("Home")
+            page.get_by_role("button", name="Play").click()
+            page.wait_for_function(
+                "() => Number(document.querySelector('.dc-track').getAttribute('aria-valuenow')) > 11"
+            )
     notebook.errors.clear()  # JupyterLab itself complains about the kernel
 
 

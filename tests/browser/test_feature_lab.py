@@ -5,14 +5,12 @@ from __future__ import annotations
 import io
 import json
 import re
-import secrets
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 import numpy as np
 import pytest
-from lab import KERNEL
 from PIL import Image
+from saved import opened_again, saved
 
 import cnnvis_widgets as cw
 
@@ -181,10 +179,16 @@ def test_the_code_on_the_page_makes_the_picture_in_the_notebook(notebook: Notebo
     page.get_by_role("slider", name="Variation").focus()
     page.keyboard.press("End")
     notebook.settle()
+    page.get_by_role("combobox", name="Size").select_option("64")
+    page.get_by_role("combobox", name="Opaque").select_option("needed")
+    notebook.settle()
+    assert picture(page).locator("xpath=self::*[@data-alpha]").count() == 1
     code = page.locator(".fl-code").inner_text()
     assert "    demo,\n    cw.channel" in code  # as the network is called in this notebook
     notebook.run_python(f"import numpy as np\nexec({code!r})")
     assert notebook.evaluate_python("float(abs(np.asarray(picture) - lab.picture('A')).max())") == 0
+    assert notebook.evaluate_python("float(abs(np.asarray(opacity) - lab.opacity('A')).max())") == 0
+    assert notebook.evaluate_python("lab.picture('A').shape") == [3, 64, 64]
 
 
 def test_a_unit_is_chosen_on_the_page_and_its_strongest_patch_comes_along(notebook: Notebook) -> None:
@@ -229,30 +233,14 @@ def test_a_dead_kernel_is_said_and_the_film_still_plays(notebook: Notebook) -> N
     notebook.errors.clear()  # JupyterLab itself complains about the kernel
 
 
-def test_a_saved_laboratory_is_alive_when_it_is_opened_again(notebook: Notebook, lab: Lab) -> None:
-    state = notebook.evaluate_python("__import__('ipywidgets').Widget.get_manager_state(drop_defaults=False)")
-    model = notebook.evaluate_python("lab.model_id")
-    saved = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
-    view = {"application/vnd.jupyter.widget-view+json": {"version_major": 2, "version_minor": 0, "model_id": model}}
-    saved.cells = [
-        nbformat.v4.new_code_cell("lab", execution_count=1, outputs=[nbformat.v4.new_output("display_data", view)])
-    ]
-    saved.metadata["widgets"] = {"application/vnd.jupyter.widget-state+json": state}
-    file = f"saved-{secrets.token_hex(4)}.ipynb"
-    nbformat.write(saved, notebook.server.root / file)
-    path = str(notebook.server.root / file)  # what nobody trusts shows no widgets
-    notebook.run_python(
-        f"import nbformat.sign as s, nbformat as n\ns.NotebookNotary().sign(n.read({path!r}, as_version=4))"
-    )
-    page = notebook.page.context.new_page()
-    page.goto(f"{notebook.server.url}/doc/workspaces/{secrets.token_hex(4)}/tree/{file}?token={notebook.server.token}")
-    page.locator("section.cnn").wait_for(timeout=60_000)
-    shown = page.get_by_role("img", name="Recipe A, Fourier, robust, step 48 of 48")
-    shown.wait_for()
-    assert page.locator(".cnn-chart-line").count() == 6  # two charts and the key
-    page.locator("section.cnn").press(",")
-    page.get_by_role("img", name="Recipe A, Fourier, robust, step 36 of 48").wait_for()
-    page.close()
+def test_a_saved_laboratory_is_alive_when_it_is_opened_again(notebook: Notebook) -> None:
+    with opened_again(notebook, saved(notebook, "lab")) as page:
+        page.get_by_role("img", name="Recipe A, Fourier, robust, step 48 of 48").wait_for()
+        assert page.locator(".cnn-chart-line").count() == 6  # two charts and the key
+        page.locator("section.cnn").press(",")
+        page.get_by_role("img", name="Recipe A, Fourier, robust, step 36 of 48").wait_for()
+        page.get_by_role("button", name="Play").click()
+        page.get_by_role("img", name="Recipe A, Fourier, robust, step 48 of 48").wait_for()
 
 
 @pytest.mark.parametrize("width", [400, 760])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+import warm_kernels
+
 COUNTER = """
 import anywidget, traitlets
 class Counter(anywidget.AnyWidget):
@@ -64,3 +67,56 @@ def test_a_closed_notebook_leaves_no_kernel_behind(lab, server):
     notebook.close()
     lab.opened.remove(notebook)
     assert notebook.name not in [session["path"] for session in server.api("GET", "sessions")]
+
+
+def test_a_notebook_finds_nothing_of_the_one_before(lab):
+    first = lab.run(["import os, random, numpy; x = 1", "os.getpid()"])
+    drawn = "[os.getpid(), os.getcwd(), random.random(), numpy.random.rand()]"
+    before, page = first.evaluate_python(drawn), first.page
+    lab.close()
+    second = lab.run(["import os, random, numpy"])
+    assert second.page is page  # the window stays
+    assert page.locator(".jp-Notebook").count() == second.cells.count() == 1
+    assert [here == there for here, there in zip(second.evaluate_python(drawn), before, strict=True)] == [
+        *(False, True, False, False)
+    ]
+    assert not second.evaluate_python("'x' in globals()")
+    lab.close()
+    assert lab.run(["1 + 1"], has_touch=True).page is not page
+
+
+def test_two_notebooks_have_two_windows_and_two_kernels(lab):
+    first, second = lab.run(["x = 1"]), lab.run(["x = 2"])
+    assert first.page is not second.page
+    assert [each.evaluate_python("x") for each in (first, second)] == [1, 2]
+
+
+def test_after_a_crash_of_the_kernel_the_next_notebook_is_well(lab):
+    notebook = lab.run(["import os, signal, threading"])
+    page = notebook.page
+    notebook.run_python("threading.Timer(0.1, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()")
+    page.get_by_text("appears to have died").wait_for()
+    notebook.errors.clear()
+    lab.close()
+    notebook = lab.run(["1 + 1"])
+    assert notebook.page is not page
+    assert notebook.output(0).inner_text().split() == ["[1]:", "2"]
+
+
+def test_a_kernel_is_interrupted(lab, server):
+    notebook = lab.open(["import time; print('begun'); time.sleep(600)"])
+    notebook.page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
+    notebook.output(0).get_by_text("begun").wait_for()
+    (session,) = server.api("GET", "sessions")
+    server.api("POST", f"kernels/{session['kernel']['id']}/interrupt")
+    notebook.output(0).get_by_text("KeyboardInterrupt").first.wait_for()
+    notebook.wait_for_kernel()
+    assert notebook.evaluate_python("1 + 1") == 2
+
+
+@pytest.mark.skipif(not warm_kernels.available(), reason="kernels are forked on Linux alone")
+def test_a_kernel_has_its_imports_behind_it_and_is_a_process_of_its_own(lab):
+    notebook = lab.run(["import sys, os, threading"])
+    assert notebook.evaluate_python("'torch' in sys.modules")
+    assert notebook.evaluate_python("[name for name in ('lab', 'warm_kernels') if name in sys.modules]") == []
+    assert notebook.evaluate_python("os.popen('echo $PPID').read().strip() == str(os.getpid())")

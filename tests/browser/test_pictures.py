@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 KEPT = bool(os.environ.get("CNNVIS_PICTURES"))
 #: A picture that is not kept need not be beautiful: it is painted in fewer steps.
 SCENES, STEPS = (400, 256) if KEPT else (12, 24)
+OCTAVES, RANKED = (5, 6) if KEPT else (2, 2)
 SETUP = """
 import cnnvis_widgets as cw
 network = cw.demo()
@@ -26,7 +27,7 @@ WIDGETS = {
     "dream_canvas": (
         "from skimage.data import chelsea, coffee, rocket\n"
         "mix = {'separable2': 0.2, 'separable2:13': 1.0, 'separable2:24': 1.0, 'separable2:19': 0.6}\n"
-        "viewer = cw.DreamCanvas(network, [chelsea(), coffee(), rocket()], mix, octaves=5, rate=0.012)\n"
+        f"viewer = cw.DreamCanvas(network, [chelsea(), coffee(), rocket()], mix, octaves={OCTAVES}, rate=0.012)\n"
         "viewer.wait()\nviewer"
     ),
     "layer_explorer": "cw.LayerExplorer(network, images, layer='residual2')",
@@ -38,7 +39,7 @@ WIDGETS = {
     ),
     "trust_board": (
         "methods = [cw.grad_cam, cw.layer_cam, cw.saliency, cw.integrated_gradients, cw.guided_backprop, cw.deconvnet]\n"
-        "viewer = cw.TrustBoard(network, cw.scenes(6, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
+        f"viewer = cw.TrustBoard(network, cw.scenes({RANKED}, seed=31), methods=methods)\nviewer.wait(200)\nviewer"
     ),
     "feature_lab": (
         f"pictures = [scene.image for scene in cw.scenes({SCENES}, seed=31)]\n"

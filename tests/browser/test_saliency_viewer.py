@@ -100,7 +100,7 @@ def test_pointer_and_zoom_are_shared_by_all_panels(notebook: Notebook) -> None:
     assert np.abs(pixels(figure(page, "grad_cam")) - zoomed["grad_cam"]).mean() > 1
     figure(page, "saliency").click()
     page.keyboard.press("Escape")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert notebook.evaluate_python("viewer.zoom") == 1
 
 
@@ -109,15 +109,15 @@ def test_the_keyboard_goes_through_panels_ways_back_and_signs(notebook: Notebook
     figure(page, "saliency").click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(200)
+    notebook.settle()
     third = notebook.evaluate_python("viewer.method")
     assert third == panels(page)[4]
     page.keyboard.press("b")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert notebook.evaluate_python("viewer.method") == "saliency"
     page.keyboard.press("b")
     page.keyboard.press("m")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert notebook.evaluate_python("[viewer.method, viewer.signed]") == ["guided_backprop", False]
 
 
@@ -152,13 +152,13 @@ def test_the_stages_are_walked_from_a_class_or_a_unit(notebook: Notebook) -> Non
     film.get_by_role("option", selected=True).wait_for()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert notebook.evaluate_python("viewer.step") == 2
     film.get_by_role("option", name="Unpool").click()
     assert page.get_by_role("img", name="Switches: 24").is_visible()
     step = notebook.evaluate_python("viewer.step")
     page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert notebook.evaluate_python("viewer.step") == step - 1
     page.keyboard.press("End")
     assert page.get_by_text("Sum over colors, signed").is_visible()

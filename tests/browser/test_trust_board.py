@@ -78,11 +78,11 @@ def test_a_heading_sorts_and_turns_around(notebook: Notebook) -> None:
         "[dict(zip(board.ranking.methods, [m['title'] for m in board.methods]))[m] for m in board.ranking.order('deletion')]"
     )
     page.get_by_role("button", name="Deletion AUC, less is better").click()
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert rows(page) == [*order, "Random map"]
     assert page.get_by_role("columnheader", name="Deletion AUC").get_attribute("aria-sort") == "ascending"
     page.keyboard.press("Enter")
-    page.wait_for_timeout(200)
+    notebook.settle()
     assert rows(page) == [*reversed(order), "Random map"]
     assert notebook.evaluate_python("[board.measure, board.worst_first]") == ["deletion", True]
 
@@ -122,7 +122,7 @@ def test_the_keyboard_walks_the_table_and_the_scenes(notebook: Notebook) -> None
     cell(page, "grad_cam", 1).focus()
     for key in ("Home", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
-    page.wait_for_timeout(200)
+    notebook.settle()
     focused = page.evaluate("() => [document.activeElement.dataset.row, document.activeElement.dataset.column]")
     assert focused == [notebook.evaluate_python("board.method"), "1"]
     for key in (".", "i", ",", "z"):

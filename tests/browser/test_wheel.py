@@ -28,19 +28,21 @@ GIVEN = {
 
 
 @pytest.fixture(scope="module")
-def server_of_the_wheel(installed):
-    with Server({"PYTHONPATH": str(installed)}) as running:
+def server(installed):
+    # Nothing is found by its name, also where the package is imported before there is a kernel.
+    with Server({"PYTHONPATH": str(installed), "PATH": ""}) as running:
         yield running
 
 
+@pytest.fixture(scope="module")
+def shared_lab(server, browser):
+    return Lab(server, browser)
+
+
 @pytest.mark.parametrize("name", widgets.__all__)
-def test_a_widget_opens_from_the_wheel_without_node(name, server_of_the_wheel, browser, installed):
-    lab = Lab(server_of_the_wheel, browser)
-    try:
-        notebook = lab.run([OPEN.format(name=name, given=GIVEN.get(name, "torch.rand(1, 3, 32, 32)"))])
-        assert notebook.evaluate_python("cw.__file__").startswith(str(installed))
-        assert notebook.evaluate_python("widget.status") == "ready"
-        notebook.output(0).locator("canvas:visible, .dc-picture img:visible, .fl-pic img:visible").first.wait_for()
-        assert (notebook.errors, notebook.left) == ([], [])
-    finally:
-        lab.close()
+def test_a_widget_opens_from_the_wheel_without_node(name, lab, installed):
+    notebook = lab.run([OPEN.format(name=name, given=GIVEN.get(name, "torch.rand(1, 3, 32, 32)"))])
+    assert notebook.evaluate_python("cw.__file__").startswith(str(installed))
+    assert notebook.evaluate_python("widget.status") == "ready"
+    notebook.output(0).locator("canvas:visible, .dc-picture img:visible, .fl-pic img:visible").first.wait_for()
+    assert (notebook.errors, notebook.left) == ([], [])

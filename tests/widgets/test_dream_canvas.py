@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -110,18 +111,33 @@ def test_the_same_seed_gives_the_same_film_and_another_seed_another(network: cw.
 def test_frames_come_one_by_one_while_it_dreams(photo: np.ndarray) -> None:
     canvas = cw.DreamCanvas(slow_network(), photo, {"4": 1.0}, **{**SHORT, "steps": 8})
     seen: list[int] = []
-    canvas.observe(lambda change: seen.append(change["new"].get("step", -1)), "live")
+    films: dict[int, int] = {}
+
+    def look(change: Any) -> None:
+        seen.append(change["new"].get("step", -1))
+        films[seen[-1]] = len(canvas.film.get("frames", []))
+
+    canvas.observe(look, "live")
     until(lambda: len(seen) > 3)
     assert canvas.status == "busy"
-    assert canvas.film == {}
     assert canvas.message.startswith("Dreaming: octave ")
     assert 0 <= canvas.progress <= 1
     assert canvas.plan["total"] == 16
     done(canvas)
     shown = [step for step in seen if step > 0]
     assert shown == sorted(shown)
+    assert all(count == 0 for step, count in films.items() if 0 < step < 8)  # frames travel one by one
     assert seen[-1] == -1
     assert steps(canvas) == list(range(17))
+
+
+def test_the_film_so_far_is_there_to_be_saved_whenever_an_octave_ends(photo: np.ndarray) -> None:
+    canvas = cw.DreamCanvas(slow_network(), photo, {"4": 1.0}, **{**SHORT, "octaves": 3})
+    seen: list[tuple[int, str]] = []
+    canvas.observe(lambda change: seen.append((len(change["new"].get("frames", [])), canvas.status)), "film")
+    assert done(canvas).status == "ready"
+    # Its first words may have been said before one listened.
+    assert [each for each in seen if each[0]] == [(4, "busy"), (7, "busy"), (10, "busy")]
 
 
 def test_a_guide_leads_the_dream_and_one_that_does_not_exist_is_said(network: cw.Network, photo: np.ndarray) -> None:
@@ -285,6 +301,87 @@ def test_a_layer_or_channel_that_does_not_exist_is_refused_in_one_sentence(
     canvas.mix = {"3": 1.0}
     assert done(canvas).status == "ready"
     assert canvas.notice == {}
+
+
+HINT = "give a layer's name, or units with weights, such as {'features.9': 1.0, 'features.9:3': 0.5}."
+BAD_MIXES = [
+    (5, f"layers is 5: {HINT}"),
+    ([], f"layers is []: {HINT}"),
+    (["3", "4"], f"layers is ['3', '4']: {HINT}"),
+    ({}, "layers is {}, so nothing pulls: give a layer or a channel a weight, such as {'4': 1.0}."),
+    ({"3": 0}, "layers is {'3': 0}, so nothing pulls: give a layer or a channel a weight, such as {'4': 1.0}."),
+    ({"x": "y"}, "The weight of x is 'y': give a number, such as 1."),
+    ({"3": float("nan")}, "The weight of 3 is nan: give a number, such as 1."),
+    ({"3": None}, "The weight of 3 is None: give a number, such as 1."),
+    ({"x": 1}, "small has no layer 'x'. It has '0', '1'"),
+    ({"3:99": 1}, "3 has channels 0–7; 99 is not one of them."),
+]
+BAD_OPTIONS = [
+    ("octaves", -1, "octaves is -1: give a whole number from 1 to 12, such as 4."),
+    ("octaves", "a", "octaves is 'a': give a whole number from 1 to 12, such as 4."),
+    ("octaves", True, "octaves is True: give a whole number from 1 to 12, such as 4."),
+    ("steps", 0, "steps is 0: give a whole number from 1 to 500, such as 10."),
+    ("steps", "many", "steps is 'many': give a whole number from 1 to 500, such as 10."),
+    ("ratio", float("nan"), "ratio is nan: give a number from 1 to 4, such as 1.4."),
+    ("rate", -1, "rate is -1: give a number from 1e-05 to 1, such as 0.01."),
+    ("levels", 0, "levels is 0: give a whole number from 1 to 8, such as 2."),
+    ("jitter", -3, "jitter is -3: give a whole number from 0 to 512 pixels, such as 32."),
+    ("zoom", None, "zoom is None: give a number from 1 to 4, such as 1.1."),
+    ("size", -1, "size is -1: give a whole number from 0 to 4,096 pixels on the longest side (0: the picture's own)"),
+    ("size", 10**5, "size is 100000: give a whole number from 0 to 4,096 pixels on the longest side"),
+    ("size", "x", "size is 'x': give a whole number from 0 to 4,096 pixels on the longest side"),
+    ("seed", 1.5, "seed is 1.5: give a whole number from 0 to 2^53 − 1, such as 0."),
+    ("speed", 0, "speed is 0: give a number from 0.5 to 50 frames a second, such as 12."),
+    ("view", "x", "view is 'x': give 'dream' or 'split' or 'photo'."),
+    ("shown", "x", "shown is 'x': give a whole number from −1 on that says which step is shown (−1: the newest)"),
+    ("guide", "x", "guide is 'x': give a whole number from −1 on that says which picture guides the dream (−1: none)"),
+    ("guide", np.zeros((8, 8, 3)), "guide is an array of 8 × 8 × 3: give a whole number from −1 on that says which picture"),
+    ("mix", 5, f"mix is 5: {HINT}"),
+    ("mix", {"3": "y"}, "The weight of 3 is 'y': give a number, such as 1."),
+]
+
+
+@pytest.mark.parametrize(("layers", "sentence"), BAD_MIXES, ids=str)
+def test_a_mix_that_cannot_pull_is_refused_in_one_sentence(
+    network: cw.Network, photo: np.ndarray, layers: Any, sentence: str
+) -> None:
+    with pytest.raises((cw.AscentError, cw.LayerError), match=re.escape(sentence)):
+        cw.DreamCanvas(network, photo, layers, **SHORT)
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), BAD_OPTIONS, ids=str)
+def test_a_bad_option_is_refused_in_one_sentence(
+    network: cw.Network, photo: np.ndarray, name: str, value: Any, sentence: str
+) -> None:
+    if name != "mix":  # given as layers
+        with pytest.raises(cw.CnnvisError, match=re.escape(sentence)):
+            cw.DreamCanvas(network, photo, **{**SHORT, name: value})
+    canvas = cw.DreamCanvas(network)
+    before = getattr(canvas, name)
+    with pytest.raises(cw.CnnvisError, match=re.escape(sentence)):
+        setattr(canvas, name, value)
+    assert getattr(canvas, name) == before
+
+
+def test_a_guide_that_is_no_picture_of_the_canvas_is_refused(network: cw.Network, photo: np.ndarray) -> None:
+    with pytest.raises(cw.ImageError, match="There are 1 pictures, 0–0; 7 is not one of them"):
+        cw.DreamCanvas(network, photo, guide=7, **SHORT)
+    with pytest.raises(cw.ImageError, match="There is no picture yet; 0 is not one of them"):
+        cw.DreamCanvas(network, guide=0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("octaves", "a"), ("seed", -1), ("size", 1e9), ("rate", None)])
+def test_what_a_page_sets_in_bad_shape_is_a_notice_and_nothing_is_lost(
+    network: cw.Network, photo: np.ndarray, name: str, value: Any
+) -> None:
+    canvas = made(network, photo)
+    before, film = getattr(canvas, name), steps(canvas)
+    canvas.set_state({name: value})
+    assert canvas.status == "failed"
+    assert f"{name} is {value!r}: give a " in canvas.notice["text"]
+    assert (getattr(canvas, name), steps(canvas)) == (before, film)
+    canvas.dream_on()
+    assert done(canvas).status == "ready"
 
 
 def test_with_every_weight_at_0_it_stops_keeps_its_frames_and_offers_the_last_mix(photo: np.ndarray) -> None:

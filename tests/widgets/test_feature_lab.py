@@ -6,6 +6,7 @@ import base64
 import gc
 import io
 import json
+import re
 import sys
 import threading
 import time
@@ -286,7 +287,7 @@ def test_cancelled_it_keeps_what_it_has_and_goes_on_from_there(slow_network: cw.
     assert lab.status == "ready"
     assert "Cancelled" in lab.message
     done(lab)
-    kept = lab._climbs["A"].done
+    kept = lab._sides.climbs["A"].done
     assert 3 <= kept < 200
     assert lab.film_a[0]["data"]
     lab.go_on()
@@ -302,9 +303,9 @@ def test_the_side_in_hand_is_climbed_first_and_both_in_turn_side_by_side(slow_ne
         time.sleep(0.01)
     assert lab.run_a == {}
     lab.view = "both"
-    while "A" not in lab._climbs or lab._climbs["A"].done < 4:
+    while "A" not in lab._sides.climbs or lab._sides.climbs["A"].done < 4:
         time.sleep(0.01)
-        assert not lab._climbs["B"].over
+        assert not lab._sides.climbs["B"].over
     lab.cancel()
 
 
@@ -335,7 +336,7 @@ def test_weights_of_penalties_are_multiples_of_the_units_response(network: cw.Ne
     while not trial.over:
         trial.step()
     best = max(abs(each.response) for each in trial.kept.values())
-    recipe = lab._climbs["A"].stretches[0].recipe
+    recipe = lab._sides.climbs["A"].stretches[0].recipe
     assert recipe.regularizers == (TotalVariation(1.5),)
     assert recipe.unit == pytest.approx(best, rel=5e-3)
 
@@ -372,6 +373,37 @@ def test_the_frames_are_the_pictures_of_their_steps(network: cw.Network) -> None
         shown = np.asarray(Image.open(io.BytesIO(frame["data"]))) / 255
         wanted = np.moveaxis(climb.picture[0].numpy(), 0, -1)
         assert np.abs(shown - wanted).max() <= 0.5 / 255 + 1e-6, frame["step"]
+
+
+def test_a_transparent_picture_travels_with_its_opacity(network: cw.Network) -> None:
+    lab = done(lab_of(network, recipe_a={"steps": 12, "alpha": True}))
+    shown = np.asarray(Image.open(io.BytesIO(lab.run_a["picture"])))
+    np.testing.assert_allclose(shown[..., 3] / 255, lab.opacity(), atol=0.5 / 255 + 1e-6)
+    np.testing.assert_allclose(shown[..., :3] / 255, np.moveaxis(lab.picture(), 0, -1), atol=0.5 / 255 + 1e-6)
+    assert all(Image.open(io.BytesIO(frame["data"])).mode == "RGBA" for frame in lab.film_a)
+    assert lab._poster() is not None
+    assert Image.open(io.BytesIO(lab.run_b["picture"])).mode == "RGB"
+
+
+def test_a_large_transparent_picture_is_sent_as_webp_until_it_is_done(network: cw.Network) -> None:
+    lab = done(lab_of(network, size=160, recipe_a={"steps": 3, "alpha": True}))
+    frame = Image.open(io.BytesIO(lab.film_a[-1]["data"]))
+    assert (frame.format, frame.mode, frame.size) == ("WEBP", "RGBA", (160, 160))
+    assert Image.open(io.BytesIO(lab.run_a["picture"])).format == "PNG"
+
+
+def test_what_mattered_is_there_with_maco_alone(network: cw.Network) -> None:
+    lab = done(lab_of(network, recipe_a={"preset": "maco", "steps": 12}))
+    told, importance = lab.run_a["mattered"], lab.importance()
+    assert importance is not None
+    assert (told["height"], told["width"], importance.max()) == (16, 16, 1)
+    levels = np.frombuffer(told["data"], np.uint8).reshape(16, 16)
+    np.testing.assert_allclose(levels / 255, importance, atol=0.5 / 255 + 1e-6)
+    true = cw.activation_maximization(network, channel("3", 2), recipe=Recipe.named("maco").with_steps(12)).result()
+    np.testing.assert_allclose(importance, true.importance[0], atol=1e-5)
+    assert (lab.run_b["mattered"], lab.importance("B")) == ({}, None)
+    lab.recipe_a = {**lab.recipe_a, "painted": "fourier"}
+    assert done(lab).run_a["mattered"] == {}
 
 
 def test_a_very_long_ascent_keeps_few_pictures(network: cw.Network) -> None:
@@ -452,6 +484,15 @@ def test_distances_are_those_of_the_perception_to_the_reference(network: cw.Netw
     assert lab.reference["kind"] == "picture"
 
 
+def test_a_backbone_that_cannot_measure_stops_no_ascent_and_is_said(network: cw.Network, photo: np.ndarray) -> None:
+    blind = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 5))
+    backbone = cw.Network(blind, cw.Preprocess(size=(16, 16)), name="blind")
+    lab = done(lab_of(network, reference=photo, backbone=backbone))
+    assert (lab.status, lab.run_a["done"]) == ("ready", 12)
+    assert lab.reference["distance"].startswith("No distance is measured. No layer of blind has spatial axes")
+    assert np.isnan(lab.distance())
+
+
 def test_a_picture_that_is_dropped_becomes_the_reference(network: cw.Network, photo: np.ndarray) -> None:
     lab = done(lab_of(network))
     assert lab.reference == {}
@@ -497,7 +538,7 @@ def test_a_study_is_shown_as_its_own_numbers_and_its_recipes_can_be_climbed(
     assert lab.study["channels"] == [2, 5]
     lab.recipe_a = {**lab.study["rows"][1]["recipe"], "steps": 6}
     assert done(lab).status == "ready", lab.notice
-    assert type(lab._climbs["A"].stretches[-1].recipe.regularizers[0]).__name__ == "L2"
+    assert type(lab._sides.climbs["A"].stretches[-1].recipe.regularizers[0]).__name__ == "L2"
 
 
 def test_a_study_that_is_not_done_has_gaps_that_json_can_hold(network: cw.Network, photos: list[np.ndarray]) -> None:
@@ -526,6 +567,25 @@ def test_the_code_makes_the_same_picture(network: cw.Network) -> None:
         assert lab.run_a["code"] == lab.code("A")
 
 
+def test_the_code_makes_the_same_opacity_at_the_same_size(network: cw.Network) -> None:
+    lab = done(lab_of(network, size=24, recipe_a={"steps": 9, "alpha": True}, recipe_b={"steps": 9}))
+    assert lab.picture().shape == (3, 24, 24)
+    opacity = lab.opacity()
+    assert opacity is not None
+    assert lab.opacity("B") is None
+    scope: dict[str, Any] = {"network": network}
+    exec(lab.code("A"), scope)
+    np.testing.assert_allclose(scope["picture"], lab.picture(), atol=1e-6)
+    np.testing.assert_allclose(scope["opacity"], opacity, atol=1e-6)
+    lab.recipe_a = {**lab.recipe_a, "jitter": 3}
+    lab.recipe_b = {**lab.recipe_b, "alpha": True}
+    done(lab)
+    for side in "AB":
+        exec(lab.code(side), scope)
+        np.testing.assert_array_equal(scope["picture"], lab.picture(side))
+        np.testing.assert_array_equal(scope["opacity"], lab.opacity(side))
+
+
 @pytest.mark.parametrize("kind", ["mean", "center", "square", "peak"])
 def test_the_code_goes_through_every_change(network: cw.Network, kind: str) -> None:
     lab = done(lab_of(network))
@@ -551,6 +611,97 @@ def test_the_code_of_a_cancelled_ascent_stops_where_it_did(slow_network: cw.Netw
 def test_a_side_that_was_not_climbed_has_no_picture(network: cw.Network) -> None:
     with pytest.raises(ValueError, match="'A' has no picture yet"):
         cw.FeatureLab(network).picture()
+
+
+# what is given in bad shape -----------------------------------------------------------------------------------------------------
+
+UNKNOWN_UNITS = [
+    ({"channel": "x"}, "3 has channels 0–7; 'x' is not one of them."),
+    ({"channel": -2}, "3 has channels 0–7; -2 is not one of them."),
+    ({"channel": 10**6}, "3 has channels 0–7; 1000000 is not one of them."),
+    ({"channel": 1.5}, "3 has channels 0–7; 1.5 is not one of them."),
+    ({"channel": True}, "3 has channels 0–7; True is not one of them."),
+    ({"layer": 5}, "small has no layer 5. Did you mean '5'?"),
+    ({"layer": "nope"}, "small has no layer 'nope'. It has '0', '1'"),
+    ({"layer": ["3"]}, "small has no layer ['3']. It has '0', '1'"),
+    ({"layer": "3:99"}, "3 has channels 0–7; 99 is not one of them."),
+]
+PIXELS = "give a whole number from 0 to 4,096 pixels a side (0: that of the network), such as 128."
+BAD_OPTIONS = [
+    ("size", "big", f"size is 'big': {PIXELS}"),
+    ("size", -1, f"size is -1: {PIXELS}"),
+    ("size", 1.5, f"size is 1.5: {PIXELS}"),
+    ("size", True, f"size is True: {PIXELS}"),
+    ("size", None, f"size is None: {PIXELS}"),
+    ("size", (16, 20), f"size is (16, 20): {PIXELS}"),
+    ("size", 10**9, f"size is 1000000000: {PIXELS}"),
+    ("seed", "x", "seed is 'x': give a whole number from 0 to 2^53 − 1, such as 0."),
+    ("seed", 2**53, "seed is 9007199254740992: give a whole number from 0 to 2^53 − 1"),
+    ("seed", np.zeros((2, 3)), "seed is an array of 2 × 3: give a whole number"),
+    ("side", "C", "side is 'C': give 'A' or 'B'."),
+    ("view", 2, "view is 2: give 'one' or 'both'."),
+    ("recipe_a", "standart", "There is no recipe 'standart'. Did you mean 'standard'?"),
+    ("recipe_a", 5, "A recipe is 5: give a Recipe, the name of one, or a dict of some sliders, such as {'jitter': 16}."),
+    ("recipe_a", {"steps": "many"}, "steps is 'many': give a whole number, at least 1."),
+    ("recipe_a", {"steps": 1.5}, "steps is 1.5: give a whole number, at least 1."),
+    ("recipe_b", {"jitter": float("nan")}, "jitter is nan: give whole pixels, 0 or more."),
+    ("recipe_b", {"rate": -1}, "rate is -1: give a number above 0, such as 0.05."),
+    ("recipe_b", {"tv": "x"}, "The weight of TotalVariation is 'x': give a number"),
+    ("recipe_b", {"scale": [2, 1]}, "scale is [2, 1]: give the least and the largest factor, such as (0.9, 1.1)."),
+    ("recipe_b", {"painted": "oil"}, "There is no parameterization 'oil'. It has 'fourier', 'pixels', 'laplacian', 'maco'."),
+    ("recipe_b", {"objective": ["mean"]}, "There is no objective ['mean']. Did you mean 'mean'?"),
+    ("recipe_b", {"alpha": "yes"}, "alpha is 'yes': give True where parts of the picture may be transparent"),
+    ("recipe_b", {5: 6}, "A recipe of the laboratory has no 5. It has 'preset'"),
+]
+BAD_PARTS = [
+    ({"reference": 5}, cw.ImageError, "A picture is a path, bytes, a Pillow image, an array or a tensor; int is none"),
+    ({"dataset": 5}, cw.ImageError, "5 is no data set, but one picture, one folder or none: give a list of pictures"),
+    ({"backbone": 5}, cw.ModelError, "backbone is 5: give a Network, a module, or the name of a torchvision model."),
+    ({"study": 5}, cw.EvaluationError, "study is 5: give what regularization_study found"),
+]
+
+
+@pytest.mark.parametrize(("given", "sentence"), UNKNOWN_UNITS, ids=str)
+def test_a_unit_that_is_none_is_refused_naming_those_there_are(
+    network: cw.Network, given: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(cw.LayerError, match=re.escape(sentence)):
+        cw.FeatureLab(network, **{"layer": "3", "channel": -1, **given})
+
+
+@pytest.mark.parametrize(("name", "value", "sentence"), BAD_OPTIONS, ids=str)
+def test_a_bad_option_is_refused_in_one_sentence(network: cw.Network, name: str, value: Any, sentence: str) -> None:
+    with pytest.raises(cw.AscentError, match=re.escape(sentence)):
+        lab_of(network, **{name: value})
+    lab = cw.FeatureLab(network)
+    before = getattr(lab, name)
+    with pytest.raises(cw.AscentError, match=re.escape(sentence)):
+        setattr(lab, name, value)
+    assert getattr(lab, name) == before
+
+
+@pytest.mark.parametrize(("given", "kind", "sentence"), BAD_PARTS, ids=str)
+def test_what_it_is_to_work_with_is_looked_at_before_anything_is_made(
+    network: cw.Network, given: dict[str, Any], kind: type[Exception], sentence: str
+) -> None:
+    with pytest.raises(kind, match=re.escape(sentence)):
+        lab_of(network, **given)
+
+
+@pytest.mark.parametrize(("name", "value"), [("channel", 1.5), ("channel", "x"), ("layer", 3), ("size", "big")])
+def test_what_a_page_sets_in_bad_shape_is_a_notice_and_nothing_is_lost(
+    network: cw.Network, name: str, value: Any
+) -> None:
+    lab = done(lab_of(network))
+    before, picture = getattr(lab, name), lab.picture()
+    lab.set_state({name: value})
+    assert lab.status == "failed"
+    assert f"{name} is {value!r}: give " in lab.notice["text"]
+    assert getattr(lab, name) == before
+    np.testing.assert_array_equal(lab.picture(), picture)
+    said(lab, type="run")
+    assert done(lab).status == "ready"
+    assert lab.notice == {}
 
 
 # when it goes wrong -----------------------------------------------------------------------------------------------------------
@@ -681,7 +832,7 @@ def test_a_picture_stays_in_the_notebook_and_the_saved_state_is_small(network: c
 def test_what_is_released_is_climbed_again_when_asked_for(network: cw.Network, photos: list[np.ndarray]) -> None:
     lab = done(lab_of(network, dataset=photos))
     lab._release()
-    assert not lab._climbs
+    assert not lab._sides.climbs
     lab.channel = 1
     assert done(lab).status == "ready"
     assert lab.reference["kind"] == "patch"

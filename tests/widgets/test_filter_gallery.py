@@ -25,6 +25,8 @@ from cnnvis_widgets.engine.picture_cache import PictureCache
 from cnnvis_widgets.widgets import _filter_facts as facts
 from cnnvis_widgets.widgets._filter_wall import BATCH, Wall, decoded, film_steps, small_recipe
 
+from .galleries import done, finished, wide
+
 STEPS = 4
 
 
@@ -46,12 +48,6 @@ def pictures() -> list[np.ndarray]:
     return [random.random((16, 16, 3)).astype(np.float32) for _ in range(6)]
 
 
-def done(gallery: cw.FilterGallery) -> cw.FilterGallery:
-    assert gallery.wait(60), "the task did not end"
-    assert gallery.status != "failed", gallery.notice.get("detail")
-    return gallery
-
-
 def listened(gallery: cw.FilterGallery) -> list[tuple[dict[str, Any], list[bytes]]]:
     """What the gallery sends to its page from now on."""
     sent: list[tuple[dict[str, Any], list[bytes]]] = []
@@ -59,19 +55,8 @@ def listened(gallery: cw.FilterGallery) -> list[tuple[dict[str, Any], list[bytes
     return sent
 
 
-def wide(channels: int, inputs: int = 3) -> cw.Network:
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Conv2d(inputs, channels, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    return cw.Network(model, cw.Preprocess(size=(12, 12)), name="wide")
-
-
 def wall_of(network: cw.Network, layer: str = "0", cache: PictureCache | None = None, steps: int = STEPS) -> Wall:
     return Wall(network, layer, small_recipe().with_steps(steps), (12, 12), 0, cache, "print")
-
-
-def finished(gallery: cw.FilterGallery) -> list[int]:
-    count = np.frombuffer(gallery.wall["done"], np.int32)
-    return np.flatnonzero(count >= gallery.wall["steps"]).tolist()
 
 
 # what is computed when ---------------------------------------------------------------------------------------------------
@@ -122,13 +107,13 @@ def test_only_what_is_in_view_is_computed_and_scrolling_computes_more(network: c
 def test_a_finished_unit_that_is_chosen_is_told_while_others_are_climbed() -> None:
     gallery = done(cw.FilterGallery(wide(512), "0", steps=9, cache=False))
     gallery.viewport = list(range(24, 512))
-    while not gallery._walls[gallery._setting()].done[24]:
+    while not gallery._walls.shown.done[24]:
         time.sleep(0.01)
     gallery.channel = 3
     deadline = time.monotonic() + 10
     while gallery.unit.get("channel") != 3 and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert not gallery._walls[gallery._setting()].done[24:].all()  # most have not begun
+    assert not gallery._walls.shown.done[24:].all()  # most have not begun
     gallery.cancel()
 
 
@@ -228,12 +213,12 @@ def test_a_process_that_is_killed_loses_only_the_pictures_it_was_at(folder: Path
 # what the page is told -----------------------------------------------------------------------------------------------------
 
 
-def test_the_page_gets_each_picture_in_view_and_none_twice(network: cw.Network) -> None:
-    gallery = cw.FilterGallery(network, "3", steps=STEPS)
-    sent = listened(gallery)
-    gallery._sent.clear()
-    gallery._moved(None)
-    done(gallery)
+def test_the_page_gets_each_picture_in_view_and_none_twice(
+    network: cw.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[tuple[dict[str, Any], list[bytes]]] = []
+    monkeypatch.setattr(cw.FilterGallery, "send", lambda _, content, buffers: sent.append((content, buffers)))
+    gallery = done(cw.FilterGallery(network, "3", steps=STEPS))
     gallery.viewport = [0, 1, 2]
     done(gallery)
     parcels = [pair for content, _ in sent for pair in zip(content["channels"], content["done"], strict=True)]
@@ -262,7 +247,7 @@ def test_the_film_of_the_chosen_unit_has_its_frames_and_every_score(gallery: Any
 def test_the_film_ends_with_the_picture_and_comes_back_from_the_disk(network: cw.Network) -> None:
     def film() -> list[bytes]:
         gallery = done(cw.FilterGallery(network, "3", channel=3, steps=12))
-        assert gallery.unit["film"]["data"][-1] == gallery._wall_shown().cell(3).jpeg
+        assert gallery.unit["film"]["data"][-1] == gallery._walls.shown.cell(3).jpeg
         assert len(np.frombuffer(gallery.unit["history"], np.float32)) == 12
         return gallery.unit["film"]["data"]
 
@@ -375,7 +360,7 @@ def test_a_picture_that_is_dropped_joins_the_data_set(gallery: Any, pictures: li
 
 
 def test_units_that_answer_alike_are_alike(network: cw.Network, pictures: list[np.ndarray]) -> None:
-    answered = facts.answers(network, network.layer("3"), facts.probes(network, pictures, 0, (16, 16)))
+    answered = facts.answers(network, network.layer("3"), facts.probes(network, pictures))
     assert answered.shape == (len(pictures), 8)
     near = facts.likeness(facts.profiles(answered), 2)
     true = np.corrcoef(answered.T)[2]
@@ -409,13 +394,13 @@ def test_cancel_is_taken_at_once_what_is_there_stays_and_it_goes_on_when_asked()
     assert time.monotonic() - started < 0.5
     assert gallery.status == "ready"
     gallery.wait()
-    before = gallery._walls[gallery._setting()].done.copy()
+    before = gallery._walls.shown.done.copy()
     gallery.viewport = [30, 31]  # looking does not begin it again
     done(gallery)
-    assert gallery._walls[gallery._setting()].done.tolist() == before.tolist()
+    assert gallery._walls.shown.done.tolist() == before.tolist()
     gallery._received(gallery, {"type": "run", "again": True}, [])
     time.sleep(0.3)
-    assert gallery._walls[gallery._setting()].done.sum() > before.sum()
+    assert gallery._walls.shown.done.sum() > before.sum()
     gallery.cancel()
 
 
@@ -478,7 +463,7 @@ def test_going_through_many_layers_computes_the_last(network: cw.Network) -> Non
     deadline = time.monotonic() + 20
     while gallery.wall.get("layer") != "3" and time.monotonic() < deadline:
         time.sleep(0.02)
-    assert list(gallery._walls)[-1][0] == "3"
+    assert gallery._walls.shown.layer == "3"
     gallery.cancel()
 
 

@@ -1,6 +1,7 @@
 /** The frames of a dream as addresses of pictures: those that came one by one, and the film that came as a whole. */
 
 import type { DreamFilm, DreamPlan, LiveFrame } from "../traits";
+import { addressOf, nearest } from "./film";
 import { filled } from "./model";
 import { uint8, type Bytes } from "./ndarray";
 
@@ -18,13 +19,6 @@ export interface DreamStore {
 interface Kept {
   url: string;
   data: Bytes;
-}
-
-export const mimeOf = (bytes: Uint8Array) => (bytes[0] === 0x89 ? "image/png" : "image/jpeg");
-
-export function addressOf(data: Bytes): string {
-  const bytes = uint8(data);
-  return URL.createObjectURL(new Blob([bytes as BlobPart], { type: mimeOf(bytes) }));
 }
 
 export function dreamStore(signal: AbortSignal): DreamStore {
@@ -55,7 +49,10 @@ export function dreamStore(signal: AbortSignal): DreamStore {
     order = [...frames.keys()].sort((a, b) => a - b);
     return true;
   };
-  const nearest = (step: number) => order.filter((each) => each <= step).at(-1) ?? order[0];
-  const at = (step: number) => (order.length ? { step: nearest(step), url: frames.get(nearest(step))!.url } : null);
+  const at = (step: number) => {
+    if (!order.length) return null;
+    const found = nearest(order, step);
+    return { step: found, url: frames.get(found)!.url };
+  };
   return { take, steps: () => order, at, bytes: (step) => (frames.has(step) ? uint8(frames.get(step)!.data) : null) };
 }

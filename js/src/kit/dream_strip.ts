@@ -5,6 +5,7 @@ import { onArrows } from "./arrows";
 import type { DreamStore } from "./dream_store";
 import { whereIs } from "./dream_plan";
 import { fill, h, setAttribute } from "./dom";
+import { moved } from "./film";
 import { onHold } from "./hold";
 import { onResize } from "./resize";
 
@@ -95,10 +96,4 @@ export function dreamStrip(choose: (step: number) => void, signal: AbortSignal):
   onArrows(track, (by) => { if (last) choose(moved(last.store.steps(), last.step, by)); });
   onResize(track, () => { drawn = ""; if (last) show(last.plan, last.store, last.step, last.photo); }, signal);
   return { element, show };
-}
-
-/** The frame so many places further along. */
-export function moved(steps: number[], step: number, by: number): number {
-  const at = Math.max(0, steps.findLastIndex((each) => each <= step));
-  return steps[Math.max(0, Math.min(steps.length - 1, at + by))] ?? 0;
 }

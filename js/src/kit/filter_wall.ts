@@ -15,6 +15,8 @@ export interface Wall {
   recipe: string;
   pictures: number;
   seen: number;
+  unreadable: string[];
+  unread: string;
   done: Int32Array;
   score: Float32Array;
   /** The largest activation over the data set, and the share of its pictures that wake the unit; empty without one. */
@@ -29,13 +31,13 @@ export type Order = "channel" | "response" | "activation" | "frequency" | "liken
 
 /** Steps that have come by message since count, where the pictures are still the same ones. */
 export function readWall(reply: WallReply, before: Wall | undefined): Wall {
-  const { layer, key, channels, size, steps, marks, seed, recipe, pictures, seen, probe } = reply;
+  const { layer, key, channels, size, steps, marks, seed, recipe, pictures, seen, unreadable, unread, probe } = reply;
   const [done, score] = [int32(reply.done).slice(), float32(reply.score).slice()];
   if (before?.key === key) for (let c = 0; c < channels; c++) if (before.done[c] > done[c]) [done[c], score[c]] = [before.done[c], before.score[c]];
   const notes = new Map(Object.entries(reply.notes ?? {}).map(([channel, why]) => [Number(channel), why]));
   const bytes = uint8(reply.profile);
   const profile = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { layer, key, channels, size, steps, marks, seed, recipe, pictures, seen, probe, done, score, notes, profile, peak: float32(reply.peak), frequency: float32(reply.frequency) };
+  return { layer, key, channels, size, steps, marks, seed, recipe, pictures, seen, unreadable: unreadable ?? [], unread: unread ?? "", probe, done, score, notes, profile, peak: float32(reply.peak), frequency: float32(reply.frequency) };
 }
 
 export const finished = (wall: Wall, channel: number) => wall.done[channel] >= wall.steps;
@@ -55,13 +57,25 @@ export function deadWord(wall: Wall, channel: number): string {
 
 /** The correlation of each unit's answers with those of one, NaN for units that never differ. */
 export function likeness(wall: Wall, channel: number): Float32Array {
+  const known = correlations.get(wall.profile);
+  if (known?.channel === channel) return known.values;
+  const values = correlated(wall, channel);
+  correlations.set(wall.profile, { channel, values });
+  return values;
+}
+
+/** Those of the last unit asked about, of each wall: the chosen unit is drawn ten times a second. */
+const correlations = new WeakMap<Int8Array, { channel: number; values: Float32Array }>();
+
+function correlated(wall: Wall, channel: number): Float32Array {
   const depth = wall.profile.length / wall.channels;
   const row = (c: number) => wall.profile.subarray(c * depth, (c + 1) * depth);
   const own = row(channel);
   const length = (values: Int8Array) => Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+  const ownLength = length(own);
   return Float32Array.from({ length: wall.channels }, (_, c) => {
     const other = row(c);
-    return own.reduce((sum, value, k) => sum + value * other[k], 0) / (length(own) * length(other));
+    return own.reduce((sum, value, k) => sum + value * other[k], 0) / (ownLength * length(other));
   });
 }
 

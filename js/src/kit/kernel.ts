@@ -16,6 +16,8 @@ export interface Kernel {
 }
 
 const PATIENCE = 3000;
+/** While it computes it tells so now and then; after so long without a word it is asked. */
+const QUIET = 5000;
 
 /** Traits that Python alone writes: a change of one is a sign of life. */
 const SIGNS = ["status", "progress", "message", "notice", "layers", "pictures", "maps", "unit", "activity", "heatmaps", "answer"] as const;
@@ -24,10 +26,12 @@ export function kernelOf(model: Model<ViewerTraits & { archive: object }>, chang
   let state: KernelState = filled(model.get("archive")) ? "archived" : "live";
   let ping: ReturnType<typeof setTimeout> | undefined;
   let verdict: ReturnType<typeof setTimeout> | undefined;
-  const rest = () => { clearTimeout(ping); clearTimeout(verdict); verdict = undefined; };
+  let quiet: ReturnType<typeof setTimeout> | undefined;
+  const rest = () => { clearTimeout(quiet); clearTimeout(ping); clearTimeout(verdict); verdict = undefined; };
+  const attend = () => { clearTimeout(quiet); if (state === "live" && model.get("status") === "busy") quiet = setTimeout(expect, QUIET); };
   const become = (next: KernelState) => { if (next !== state) { state = next; changed(); } };
   const send = (content: object, buffers?: ArrayBuffer[]) => model.send(content, undefined, buffers);
-  const heard = () => { rest(); if (state === "silent") become("live"); };
+  const heard = () => { rest(); if (state === "silent") become("live"); attend(); };
   const expect = () => {
     if (state === "archived" || verdict !== undefined) return;
     ping = setTimeout(() => send({ type: "run" }), PATIENCE / 2);

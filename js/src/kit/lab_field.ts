@@ -1,22 +1,26 @@
 /** The pictures of the laboratory: one large or both side by side, what the unit likes most beside them, and the film. */
 
 import type { LabFrame, LabPreset, LabReference } from "../traits";
-import { copyButton } from "./controls";
+import { button, copyButton, disable, field, segmented, select, type Option } from "./controls";
 import { fill, h, setAttribute, setText } from "./dom";
-import { filmStrip, isThere } from "./film_strip";
+import { filmStrip, isThere, stepsThere } from "./film_strip";
 import { labPicture, type LabPicture } from "./lab_picture";
 import { titleOf } from "./lab_recipe";
 import { valueAt, type Run } from "./lab_run";
-import { MINUS, number, percent, TIMES } from "./numbers";
+import { legend } from "./legend";
+import { extent, MINUS, number, percent, THIN } from "./numbers";
 
 export type Side = "A" | "B";
+type Look = "picture" | "mattered";
+
+/** Sides of pictures that are offered. */
+const SIZES = [64, 96, 128, 160, 224, 320, 512];
 
 /** What a side has to show. */
 export interface Shown {
   run: Run | null;
   frames: LabFrame[];
-  /** Which frame is shown; the last one is the picture as it is now. */
-  frame: number;
+  /** That of the frame shown; at the end it is the picture as it is now. */
   step: number;
 }
 
@@ -26,6 +30,12 @@ export interface FieldView {
   sides: Record<Side, Shown>;
   presets: LabPreset[];
   reference: LabReference | null;
+  /** Whether what mattered lies over the pictures that have it. */
+  covered: boolean;
+  /** The side that is wanted in pixels; 0: that of the network. */
+  size: number;
+  able: boolean;
+  playing: boolean;
   seed: number;
   unit: string;
   stale: string;
@@ -37,10 +47,19 @@ export interface LabField {
   show(view: FieldView): void;
 }
 
-export function labField(choose: (side: Side) => void, go: (frame: number) => void, signal: AbortSignal): LabField {
+export interface LabDeeds {
+  choose: (side: Side) => void;
+  go: (step: number) => void;
+  play: () => void;
+  cover: (on: boolean) => void;
+  resize: (size: number) => void;
+}
+
+export function labField({ choose, go, play, cover, resize }: LabDeeds, signal: AbortSignal): LabField {
   let view: FieldView;
   const address = h("h3", { class: "cnn-title cnn-mono cnn-clip" });
   const told = h("span", { class: "cnn-small" });
+  const sizes = select("Size", [], "", (size) => resize(Number(size)));
   const older = h("p", { class: "cnn-small fl-older", role: "status" });
   const sides: Record<Side, Slot> = { A: slot("A", choose, signal), B: slot("B", choose, signal) };
   const patch = labPicture(signal);
@@ -49,18 +68,24 @@ export function labField(choose: (side: Side) => void, go: (frame: number) => vo
   const beside = h("div", { class: "fl-patch" }, patch.element, h("span", { class: "fl-caption" }, patchName, patchAbout));
   const pictures = h("div", { class: "fl-show" }, sides.A.element, sides.B.element, beside);
   const film = filmStrip(go, signal);
-  const filmOf = h("span", { class: "cnn-small", "aria-hidden": "true" });
+  const filmOf = h("span", { class: "cnn-small cnn-grow" });
+  const player = button("Play", play, { kind: "plain" });
+  const covers = segmented<Look>("Show", [["picture", "Picture"], ["mattered", "What mattered"]], "picture", (look) => cover(look === "mattered"));
+  const colors = legend("tide", [{ at: 0, text: "nothing" }, { at: 1, text: "the most" }], "how much each part of the picture mattered on the way, from nothing to the most");
+  const later = h("p", { class: "cnn-small" }, "What mattered is summed over the whole way: it is shown on the newest picture.");
+  const meant = h("div", { class: "fl-mattered" }, covers.element, colors, later);
   const finding = h("p", { class: "fl-finding" });
   const place = h("div", { class: "fl-place" });
-  const parts = [pictures, h("div", { class: "fl-film-place" }, filmOf, film.element), finding];
+  const parts = [pictures, meant, h("div", { class: "fl-film-place" }, h("div", { class: "fl-head" }, filmOf, player), film.element), finding];
   const element = h("section", { class: "fl-field", "aria-label": "Pictures" },
-    h("header", { class: "fl-head" }, address, copyButton(() => view.unit), h("span", { class: "cnn-grow" }), told), older, place);
+    h("header", { class: "fl-head" }, address, copyButton(() => view.unit), h("span", { class: "cnn-grow" }), field("Size", sizes.element), told), older, place);
 
   const show = (next: FieldView) => {
     view = next;
-    const { run, frames, frame } = view.sides[view.side];
+    const { run, frames, step } = view.sides[view.side];
     setText(address, view.unit);
-    setText(told, run ? `${run.height}${TIMES}${run.width} px, seed ${view.seed}` : "");
+    setText(told, run ? `seed ${view.seed}` : "");
+    showSize(run);
     setText(older, view.stale);
     older.hidden = !view.stale;
     const wanted = [...(view.instead ? [view.instead] : []), ...(run ? parts : [])];
@@ -71,10 +96,28 @@ export function labField(choose: (side: Side) => void, go: (frame: number) => vo
     (["A", "B"] as const).forEach((side) => sides[side].show(view, side));
     beside.hidden = !view.reference;
     showPatch();
-    film.show(frames, frame);
+    film.show(frames, step);
+    setAttribute(film.element, "data-alpha", run.recipe.alpha ? "true" : null);
     setText(filmOf, `Film of ${view.side}`);
+    setText(player, view.playing ? "Stop film" : "Play");
+    disable(player, stepsThere(frames).length < 2);
+    showMeant();
     setText(finding, compared(view));
     finding.hidden = !finding.textContent;
+  };
+  const showSize = (run: Run | null) => {
+    const { size, able } = view;
+    const known = SIZES.includes(size) || !size ? SIZES : [...SIZES, size].sort((a, b) => a - b);
+    const auto = !size && run ? `auto, ${run.height === run.width ? run.height : extent(run.width, run.height)}${THIN}px` : "auto";
+    sizes.show(String(size), [["0", auto], ...known.map((each): Option => [String(each), `${each}${THIN}px`])]);
+    sizes.element.disabled = !able;
+  };
+  const showMeant = () => {
+    const seen = (["A", "B"] as const).map((side) => view.sides[side]).filter(({ run }) => run?.mattered);
+    meant.hidden = !seen.length;
+    covers.show(view.covered ? "mattered" : "picture");
+    const now = seen.some(({ run, step }) => step >= run!.done);
+    [colors.hidden, later.hidden] = [!now || !view.covered, now || !view.covered];
   };
   const showPatch = () => {
     const { reference } = view;
@@ -100,9 +143,11 @@ function slot(side: Side, choose: (side: Side) => void, signal: AbortSignal): Sl
   const element = h("div", { class: "fl-slot" }, picture.element, h("div", { class: "fl-caption fl-named" }, chip, name, step));
   element.addEventListener("click", () => { if (element.dataset.chosen !== "true") choose(side); });
   const show = (view: FieldView, own: Side) => {
-    const { run, frames, frame, step: at } = view.sides[own];
+    const { run, frames, step: at } = view.sides[own];
     const last = run !== null && at >= run.done;
-    const data = last ? run.picture : isThere(frames[frame]) ? frames[frame].data : run?.picture ?? null;
+    const data = last ? run.picture : (frames.find((frame) => isThere(frame) && frame.step === at)?.data ?? run?.picture ?? null);
+    picture.cover(last && view.covered ? run.mattered : null);
+    setAttribute(picture.element, "data-alpha", run?.recipe.alpha ? "true" : null);
     const title = run ? called(run, view) : "not climbed yet";
     picture.show(data && data.byteLength ? data : null, run ? `Recipe ${own}, ${title}, step ${at} of ${run.total}` : `Recipe ${own}, not climbed yet`);
     setText(name, title);

@@ -60,6 +60,7 @@ const scaled = ([low, high]: [number, number]) => (low === 1 && high === 1 ? "of
 
 export const OBJECTIVES: [string, string][] = [["mean", "Mean of the map"], ["center", "Neuron in the middle"], ["square", "Mean square of the map"], ["peak", "Strongest neuron"]];
 export const PAINTED: [string, string][] = [["fourier", "Fourier"], ["pixels", "Pixels"], ["maco", "MaCo: phases only"], ["laplacian", "Laplacian pyramid"]];
+export const OPAQUE: [string, string][] = [["everywhere", "everywhere"], ["needed", "where needed"]];
 export const CLIMBERS: [string, string][] = [["adam", "Adam"], ["plain", "Normalized gradient"], ["lbfgs", "L-BFGS"]];
 /** Rates that suit them: steps of L-BFGS find their own length. */
 export const RATES: Record<string, number> = { adam: 0.05, plain: 0.05, lbfgs: 1 };

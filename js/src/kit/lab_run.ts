@@ -1,10 +1,11 @@
 /** An ascent that was sent: what was measured at which step. */
 
-import type { LabRun } from "../traits";
+import type { LabLevels, LabRun } from "../traits";
 import { filled } from "./model";
 import { float32, int32 } from "./ndarray";
 
-export interface Run extends Omit<LabRun, "steps" | "responses" | "distances"> {
+export interface Run extends Omit<LabRun, "mattered" | "steps" | "responses" | "distances"> {
+  mattered: LabLevels | null;
   steps: Int32Array;
   responses: Float32Array;
   distances: Float32Array;
@@ -14,7 +15,7 @@ export type Measured = "responses" | "distances";
 
 export function readRun(sent: LabRun | Record<string, never>): Run | null {
   const run = filled<LabRun>(sent as LabRun);
-  return run && { ...run, steps: int32(run.steps), responses: float32(run.responses), distances: float32(run.distances) };
+  return run && { ...run, mattered: filled<LabLevels>((run.mattered ?? {}) as LabLevels), steps: int32(run.steps), responses: float32(run.responses), distances: float32(run.distances) };
 }
 
 /** The last value measured at a step or before it; NaN if there is none. */

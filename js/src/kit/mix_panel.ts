@@ -2,7 +2,7 @@
 
 import type { AloneInfo, LayerInfo } from "../traits";
 import { button, claim, disable, field, onCommit, select } from "./controls";
-import { addressOf } from "./dream_store";
+import { addressOf } from "./film";
 import { fill, h, holdsFocus, setAttribute, setText } from "./dom";
 import { knob, type Knob } from "./knob";
 import { across, along, bar, type Proportions } from "./layer_bars";

@@ -4,6 +4,7 @@ import type { Picture } from "../traits";
 import { claim, disable, isDisabled } from "./controls";
 import { fill, h, holdsFocus, setAttribute } from "./dom";
 import { onEnd } from "./ending";
+import { mimeOf } from "./film";
 import { float32, uint8 } from "./ndarray";
 
 /** Object URLs of pictures, one for the same bytes however often they are sent, given back at the end. */
@@ -15,7 +16,7 @@ export function pictureUrls(signal: AbortSignal): (picture: Picture) => string {
     const bytes = uint8(data);
     const key = keys.get(data) ?? digest(bytes);
     keys.set(data, key);
-    if (!urls.has(key)) urls.set(key, URL.createObjectURL(new Blob([bytes as BlobPart], { type: mime(bytes) })));
+    if (!urls.has(key)) urls.set(key, URL.createObjectURL(new Blob([bytes as BlobPart], { type: mimeOf(bytes) })));
     return urls.get(key)!;
   };
 }
@@ -26,8 +27,6 @@ function digest(bytes: Uint8Array): string {
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
   return `${bytes.length}/${hash >>> 0}`;
 }
-
-const mime = (bytes: Uint8Array) => (bytes[0] === 0x89 ? "image/png" : "image/jpeg");
 
 export function scoresOf(picture: Picture | undefined): Float32Array {
   return picture ? float32(picture.scores) : new Float32Array(0);

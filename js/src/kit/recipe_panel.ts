@@ -4,7 +4,7 @@ import type { LabPreset, LabRecipe } from "../traits";
 import { button, disable, select } from "./controls";
 import { h, setText } from "./dom";
 import { knob } from "./knob";
-import { changed, CLIMB, CLIMBERS, OBJECTIVES, OCTAVES, PAINTED, PENALTIES, RATES, titleOf, TRANSFORMS, valueOf, type Setting } from "./lab_recipe";
+import { changed, CLIMB, CLIMBERS, OBJECTIVES, OCTAVES, OPAQUE, PAINTED, PENALTIES, RATES, titleOf, TRANSFORMS, valueOf, type Setting } from "./lab_recipe";
 
 export interface RecipePanel {
   element: HTMLElement;
@@ -14,13 +14,17 @@ export interface RecipePanel {
 export function recipePanel(change: (recipe: LabRecipe) => void): RecipePanel {
   let recipe: LabRecipe;
   let presets: LabPreset[] = [];
+  const row = (label: string, control: HTMLElement) => h("div", { class: "fl-pick" }, h("span", { "aria-hidden": "true" }, label), control);
   const title = h("h3", { class: "cnn-title" });
   const began = select("Preset", [], "", (key) => { const found = presets.find((each) => each.key === key); if (found) change(found.recipe); });
   const pick = (label: string, name: "objective" | "painted" | "climber", options: [string, string][]) => {
     const part = select(label, options, options[0][0], (value) => change({ ...recipe, [name]: value, ...(name === "climber" ? { rate: RATES[value] } : {}) }));
-    return { element: h("div", { class: "fl-pick" }, h("span", { "aria-hidden": "true" }, label), part.element), show: (off: boolean) => { part.show(recipe[name]); part.element.disabled = off; } };
+    return { element: row(label, part.element), show: (off: boolean) => { part.show(recipe[name]); part.element.disabled = off; } };
   };
-  const picks = [pick("Objective", "objective", OBJECTIVES), pick("Painted as", "painted", PAINTED)];
+  const opaque = select("Opaque", OPAQUE, OPAQUE[0][0], (value) => change({ ...recipe, alpha: value === "needed" }));
+  const picks = [pick("Objective", "objective", OBJECTIVES), pick("Painted as", "painted", PAINTED), {
+    element: row("Opaque", opaque.element), show: (off: boolean) => { opaque.show(OPAQUE[Number(Boolean(recipe.alpha))][0]); opaque.element.disabled = off; },
+  }];
   const climber = pick("Climbed by", "climber", CLIMBERS);
   const slider = ({ name, text, ...setting }: Setting) => {
     const { element, show: turn } = knob({ ...setting, text: (value) => text(value, recipe), slide: (value) => change(changed(recipe, name, value)) });

@@ -1,12 +1,13 @@
 /** All about one unit of a gallery: its picture, the film of its ascent, others unlike it, the way to another unit, patches, weights. */
 
 import type { FilterStudy, FilterUnit } from "../traits";
+import { onArrows } from "./arrows";
 import { ascentFilm } from "./ascent_film";
 import { square, type Bitmaps } from "./bitmaps";
 import type { CellPicture } from "./cell_store";
 import type { Theme } from "./colormap";
 import { button, copyButton, disable, onCommit, spring } from "./controls";
-import { fill, h, setAttribute, setText, type Child } from "./dom";
+import { fill, focused, h, setAttribute, setText, type Child } from "./dom";
 import { onEnd } from "./ending";
 import { deadWord, finished, likeness, type Wall } from "./filter_wall";
 import { filterTable, paintFilter, type Filters } from "./filter_weights";
@@ -59,6 +60,7 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   let now: StudyView | null = null;
   let frame: number | null = null; // null: the last one there is
   let peeked: [file: DataView, text: string] | null = null;
+  let alikeTold = "";
 
   const [layerName, unitName] = [h("span", { class: "cnn-clip" }), h("span")];
   const address = h("h3", { class: "cnn-title cnn-mono cnn-address" }, layerName, unitName);
@@ -66,7 +68,8 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   const header = h("header", { class: "cnn-unit-head" }, address, copyButton(() => address.textContent ?? ""), spring(), enlarge,
     button("", () => options.step(-1), { kind: "icon", icon: "previous", label: "Unit before" }), button("", () => options.step(1), { kind: "icon", icon: "next", label: "Unit after" }));
   const big = h("canvas", { class: "fg-big", role: "img" });
-  const variants = h("div", { class: "fg-variants" });
+  const variants = h("div", { class: "fg-variants", role: "group", "aria-label": "Three more pictures of the unit" });
+  oneStop(variants);
   const under = h("span");
   const beside = h("span");
   const why = h("div");
@@ -131,13 +134,13 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   const drawVariants = () => {
     const found = filled<FilterStudy>(now!.unit?.variants as FilterStudy);
     const list: (DataView | null)[] = found?.data.length ? found.data : [null, null, null];
-    if (variants.childElementCount !== list.length) fill(variants, ...list.map(() => h("canvas", { role: "img" })));
+    if (variants.childElementCount !== list.length) fill(variants, ...list.map(picturePart));
     list.forEach((file, k) => {
       const canvas = variants.children[k] as HTMLCanvasElement;
       bitmaps.draw(canvas, file);
       setAttribute(canvas, "aria-label", file ? `Variant ${k + 1}` : `Variant ${k + 1}, not computed yet`);
-      canvas.onpointerenter = () => file && peek([file, `variant ${k + 1}`]);
-      canvas.onpointerleave = () => peek(null);
+      canvas.onpointerenter = canvas.onfocus = () => file && peek([file, `variant ${k + 1}`]);
+      canvas.onpointerleave = canvas.onblur = () => peek(null);
     });
     const busy = found && found.done < found.steps ? `, step ${found.done} of ${found.steps}` : "";
     setText(beside, found ? `three more, kept unlike it${busy}` : "");
@@ -157,9 +160,14 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
     alike.hidden = list.length === 0;
     if (alike.hidden) return;
     const near = likeness(wall, channel);
+    const told = [wall.key, channel, ...list.map((other) => `${other} ${near[other].toFixed(2)}`)].join("|");
+    if (told !== alikeTold) fillAlike(wall, list, near);
+    alikeTold = told; // what can be pressed stands still while pictures come
+    alike.querySelectorAll("canvas").forEach((canvas, k) => options.paintCell(canvas, list[k]));
+  };
+  const fillAlike = (wall: Wall, list: number[], near: Float32Array) => {
     const tiles = list.map((other) => {
       const canvas = h("canvas", { "aria-hidden": "true" });
-      options.paintCell(canvas, other);
       return h("button", { class: "cnn-tile", type: "button", "aria-label": `${wall.layer}:${other}, alike to ${near[other].toFixed(2)}`, onclick: () => options.choose(other) }, canvas, h("small", null, h("span", null, String(other)), h("span", null, near[other].toFixed(2))));
     });
     const sort = button("Sort by likeness", () => options.sortAlike(), { kind: "plain" });
@@ -173,6 +181,19 @@ export function unitStudy(options: StudyOptions, signal: AbortSignal): UnitStudy
   };
 }
 
+/** A picture that is shown large while it has the focus or the pointer; the first of a row is its tab stop. */
+const picturePart = (_: unknown, k: number) => h("canvas", { role: "img", tabindex: k ? -1 : 0 });
+
+/** Arrows go from picture to picture. */
+function oneStop(row: HTMLElement): void {
+  onArrows(row, (by) => {
+    const parts = [...row.children] as HTMLElement[];
+    const next = parts[Math.max(0, Math.min(parts.length - 1, parts.indexOf(focused(row) as HTMLElement) + by))];
+    for (const part of parts) part.tabIndex = part === next ? 0 : -1;
+    next?.focus({ preventScroll: true });
+  }, 1);
+}
+
 function marksOf({ wall, unit }: StudyView): number[] {
   return [...new Set([...wall.marks, ...(unit?.film.steps ?? [])])].sort((a, b) => a - b);
 }
@@ -182,7 +203,8 @@ function wayPanel(options: StudyOptions, peek: (shown: [DataView, string] | null
   let now: StudyView | null = null;
   const input = h("input", { class: "cnn-input", type: "text", inputmode: "numeric", placeholder: "a unit", "aria-label": "The second unit" });
   const go = button("Paint", () => take());
-  const strip = h("div", { class: "fg-way" });
+  const strip = h("div", { class: "fg-way", role: "group", "aria-label": "Pictures on the way" });
+  oneStop(strip);
   const told = h("p", { class: "cnn-small" });
   const element = h("section", { class: "fg-between" }, h("div", { class: "fg-line cnn-small" }, h("h4", null, "On the way to"), input, go), strip, told);
   const take = () => {
@@ -205,7 +227,7 @@ function wayPanel(options: StudyOptions, peek: (shown: [DataView, string] | null
     const end = found?.other ?? -1;
     strip.hidden = !found;
     if (!found) return setText(told, live ? `Shift-click a unit on the wall, or press b on it: pictures that want a share of both.` : "");
-    if (strip.childElementCount !== found.data.length) fill(strip, ...found.data.map(() => h("canvas", { role: "img", tabindex: 0 })));
+    if (strip.childElementCount !== found.data.length) fill(strip, ...found.data.map(picturePart));
     found.data.forEach((file, k) => {
       const canvas = strip.children[k] as HTMLCanvasElement;
       const share = percent(k / (found.data.length - 1), 0);
@@ -227,7 +249,7 @@ function patchList({ unit, wall }: StudyView, bitmaps: Bitmaps): Child[] {
     return h("div", null, canvas, h("div", { class: "fg-line cnn-small" }, h("span", { class: "cnn-clip cnn-grow", title: patch.name }, patch.name), h("b", null, number(patch.value))));
   });
   const [top, left, bottom, right] = list[0]?.box ?? [0, 0, 0, 0];
-  const how = list.length ? `The number is the unit’s largest activation in the picture. Each piece is what the unit sees there: up to ${extent(bottom - top, right - left)} px.` : wall.seen ? "No picture wakes this unit." : "The data set has not been looked at yet.";
+  const how = list.length ? `The number is the unit’s largest activation in the picture. Each piece is what the unit sees there: up to ${extent(bottom - top, right - left)} px.` : wall.seen ? "No picture wakes this unit." : wall.unread || "The data set has not been looked at yet.";
   return [h("h4", null, "Strongest patches"), h("div", { class: "fg-patch-list" }, ...tiles), h("p", { class: "cnn-small" }, how)];
 }
 

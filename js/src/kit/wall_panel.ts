@@ -89,7 +89,7 @@ export function wallPanel({ bitmaps, store, choose, pair, open, seen }: WallOpti
     header.hidden = Boolean(instead) || !wall;
     setText(how, HOW[mode]);
     setText(about, wall?.key ? aboutWall(next, wall) : "");
-    about.title = wall?.key ? `${plural(wall.steps, "step")}, seed ${wall.seed}\n${wall.recipe}` : "";
+    about.title = !wall?.key ? "" : mode === "patches" ? wall.unreadable.slice(0, 20).join("\n") : `${plural(wall.steps, "step")}, seed ${wall.seed}\n${wall.recipe}`;
     if (instead) { drawn = ""; return fill(place, instead); }
     if (grid.element.parentNode !== place) fill(place, grid.element);
     grid.element.dataset.mode = mode;
@@ -148,6 +148,6 @@ function spoken(view: WallView, channel: number): string {
 function aboutWall({ mode, filters, items }: WallView, wall: Wall): string {
   const shown = items.length < wall.channels ? `${items.length} of ${plural(wall.channels, "unit")}` : plural(wall.channels, "unit");
   if (mode === "weights") return filters ? filterSize(filters) : shown;
-  if (mode === "patches") return `${shown}, ${wall.seen < wall.pictures ? `${wall.seen} of ${plural(wall.pictures, "picture")}` : plural(wall.pictures, "picture")}`;
+  if (mode === "patches") return [shown, wall.seen < wall.pictures ? `${wall.seen} of ${plural(wall.pictures, "picture")}` : plural(wall.pictures, "picture"), wall.unreadable.length && `${wall.unreadable.length} cannot be read`].filter(Boolean).join(", ");
   return `${shown}, ${extent(...wall.size)} px`;
 }

@@ -4,9 +4,10 @@ import type { AloneInfo, Archive, DreamCanvasTraits, DreamPlan, DreamSays, Pictu
 import { button, disable, segmented } from "../kit/controls";
 import { dreamFigure, type DreamLook } from "../kit/dream_figure";
 import { sectionAt, whereIs } from "../kit/dream_plan";
-import { dreamStore, mimeOf } from "../kit/dream_store";
-import { dreamStrip, moved } from "../kit/dream_strip";
+import { dreamStore } from "../kit/dream_store";
+import { dreamStrip } from "../kit/dream_strip";
 import { fill, h, setText } from "../kit/dom";
+import { mimeOf, moved, player as playerOf } from "../kit/film";
 import { frame } from "../kit/frame";
 import { proportions, type Proportions } from "../kit/layer_bars";
 import { download } from "../kit/menu";
@@ -53,8 +54,6 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   const url = pictureUrls(signal);
   const store = dreamStore(signal);
   let top: [unknown, Proportions] = [null, proportions([])];
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let playing = -1;
   let body: HTMLElement;
 
   // what is known ------------------------------------------------------------------------------------------------
@@ -63,7 +62,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
   const busy = () => widget.state() === "busy" || (live() && model.get("status") === "busy");
   const plan = (): DreamPlan | null => { const found = filled<DreamPlan>(model.get("plan") as DreamPlan); return found && found.image === model.get("image") ? found : null; };
   const newest = () => store.steps().at(-1) ?? 0;
-  const stepShown = () => { const wish = playing >= 0 ? playing : model.get("shown"); return wish < 0 ? newest() : (store.at(wish)?.step ?? 0); };
+  const stepShown = () => { const wish = playing.at() >= 0 ? playing.at() : model.get("shown"); return wish < 0 ? newest() : (store.at(wish)?.step ?? 0); };
   const entries = () => (model.get("archive") as Archive<AloneInfo>).entries;
   const alone = (unit: string) => { const key = `${model.get("image")}|${unit}`; return model.get("alone")[key] ?? entries()?.[key]; };
   /** As it was kept when the dream began, or as it was given. */
@@ -72,32 +71,20 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
 
   // what is done -------------------------------------------------------------------------------------------------
 
-  const tell = (from: "photo" | number) => { stop(); widget.kernel.expect(); widget.kernel.send({ type: "dream", from }); };
+  const playing = playerOf({ steps: store.steps, pace: () => 1000 / model.get("speed"), changed: redraw, ended: (step) => assign(model, { shown: step >= newest() ? -1 : step }) }, signal);
+  const tell = (from: "photo" | number) => { playing.stop(); widget.kernel.expect(); widget.kernel.send({ type: "dream", from }); };
   const go = () => { if (!live()) return; if (busy()) widget.kernel.cancel(); else if (!plan()) tell("photo"); else tell(stepShown()); };
   const anew = () => { if (live() && model.get("pictures").length) tell("photo"); };
   const set = (values: Partial<DreamCanvasTraits>) => (live() ? widget.ask(values) : undefined);
-  const choose = (step: number) => { stop(); assign(model, { shown: step >= newest() ? -1 : step, ...(model.get("view") === "photo" ? { view: "dream" as const } : {}) }); };
+  const choose = (step: number) => { playing.stop(); assign(model, { shown: step >= newest() ? -1 : step, ...(model.get("view") === "photo" ? { view: "dream" as const } : {}) }); };
   const stepBy = (by: number) => { if (store.steps().length > 1) choose(moved(store.steps(), stepShown(), by)); };
-  const stop = () => { clearTimeout(timer); timer = undefined; if (playing >= 0) { const at = playing; playing = -1; assign(model, { shown: at >= newest() ? -1 : at }); redraw(); } };
   const play = () => {
-    if (playing >= 0) return stop();
-    const steps = store.steps();
-    if (steps.length < 2) return;
-    if (globalThis.matchMedia?.("(prefers-reduced-motion: reduce)").matches) return choose(newest());
-    playing = stepShown() >= newest() ? steps[0] : stepShown();
+    if (store.steps().length < 2) return;
     if (model.get("view") === "photo") assign(model, { view: "dream" });
-    const next = () => {
-      if (playing >= newest()) return stop();
-      playing = moved(store.steps(), playing, 1);
-      redraw();
-      timer = setTimeout(next, 1000 / model.get("speed"));
-    };
-    timer = setTimeout(next, 1000 / model.get("speed"));
-    redraw();
+    playing.toggle(stepShown());
   };
-  signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
   const cycle = () => { const at = LOOKS.findIndex(([look]) => look === model.get("view")); assign(model, { view: LOOKS[(at + 1) % LOOKS.length][0] }); };
-  const choosePicture = (image: number) => { stop(); if (image !== model.get("image")) widget.ask({ image, shown: -1 }); };
+  const choosePicture = (image: number) => { playing.stop(); if (image !== model.get("image")) widget.ask({ image, shown: -1 }); };
   const nextPicture = () => { const count = model.get("pictures").length; if (count > 1 && live()) choosePicture((model.get("image") + 1) % count); };
   const pull = (unit: string, weight: number) => set({ mix: { ...model.get("mix"), [unit]: weight } });
   const file = (format: string, step: number) => { asked++; widget.kernel.expect(); widget.kernel.send({ type: "save", format, step }); };
@@ -141,7 +128,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
 
   const widget = frame({
     model, el, signal, body, help: HELP, notes: NOTES, title: "Dream canvas", draw: () => draw(),
-    keys: { d: go, n: anew, p: play, ",": () => stepBy(-1), ".": () => stepBy(1), z: cycle, i: nextPicture, Escape: () => (playing >= 0 ? (stop(), true) : busy() && (widget.kernel.cancel(), true)) },
+    keys: { d: go, n: anew, p: play, ",": () => stepBy(-1), ".": () => stepBy(1), z: cycle, i: nextPicture, Escape: () => playing.stop() || (busy() && (widget.kernel.cancel(), true)) },
     archived: "A saved page without Python: the film, the curves and the small pictures are here; dreaming needs Python.",
   });
 
@@ -152,7 +139,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     const picture: Picture | undefined = list[model.get("image")];
     if (top[0] !== model.get("layers")) top = [model.get("layers"), proportions(model.get("layers"))];
     const known = plan();
-    if (store.take(known, model.get("live"), model.get("film")) && playing > newest()) stop();
+    if (store.take(known, model.get("live"), model.get("film")) && playing.at() > newest()) playing.stop();
     strip.show(list, model.get("image"), live());
     body.dataset.empty = String(!picture);
     mix.element.hidden = side.hidden = transport.hidden = where.hidden = film.element.hidden = !picture;
@@ -194,7 +181,7 @@ const render = view<DreamCanvasTraits>(({ model, el, signal }) => {
     disable(before, stepShown() <= (steps[0] ?? 0));
     disable(after, last);
     disable(player, steps.length < 2);
-    setText(player, playing >= 0 ? "Stop film" : "Play");
+    setText(player, playing.at() >= 0 ? "Stop film" : "Play");
     setText(main, busy() ? "Stop" : !known ? "Dream" : !last ? "Dream on from here" : whole ? "Dream on" : "Go on");
     disable(main, !live());
     disable(fresh, !live() || busy());

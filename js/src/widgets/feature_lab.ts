@@ -3,7 +3,8 @@
 import type { FeatureLabTraits, LabFrame, LabRecipe, LabStudy } from "../traits";
 import { button, disable, field, onCommit, segmented, select } from "../kit/controls";
 import { h, setAttribute, setText } from "../kit/dom";
-import { isThere } from "../kit/film_strip";
+import { moved, nearest, player as playerOf } from "../kit/film";
+import { stepsThere } from "../kit/film_strip";
 import { frame } from "../kit/frame";
 import { labField, type Shown, type Side } from "../kit/lab_field";
 import { labNumbers } from "../kit/lab_numbers";
@@ -18,8 +19,10 @@ import { view } from "../kit/view";
 
 const HELP: [string, string][] = [
   [", .", "Frame before, frame after"],
+  ["p", "Play or stop the film"],
   ["x", "Swap A and B"],
   ["z", "One picture, A and B"],
+  ["m", "With MaCo: the picture, or what mattered in it"],
   ["g", "Go on climbing"],
   ["r", "Restart from the beginning"],
   ["u o", "Layer before, layer after"],
@@ -30,16 +33,20 @@ const HELP: [string, string][] = [
 const NOTES = [
   "The picture is climbed from noise until the unit answers strongly. Turn a slider and it goes on from there by the new recipe; a notch under the curves marks where.",
   "The bracket under a slider is the range that is usual. Transforms move the picture a little at every step, so that it has to hold up when moved. A penalty’s weight is a multiple of the unit’s response.",
+  "Where a picture may be transparent, squares show through what the unit can do without; responses and distances are those of the opaque picture. What mattered, with MaCo, is the sum of the sizes of all gradients on the way.",
   "A is drawn solid, B dashed; the vertical line is the frame shown. Responses are measured on the picture itself, not on the moved one.",
 ];
-const TRAITS = ["layers", "layer", "channel", "side", "view", "seed", "recipe_a", "recipe_b", "run_a", "run_b", "film_a", "film_b", "reference", "study", "presets", "ranges", "archive"] as const;
+const TRAITS = ["layers", "layer", "channel", "side", "view", "size", "seed", "recipe_a", "recipe_b", "run_a", "run_b", "film_a", "film_b", "reference", "study", "presets", "ranges", "archive"] as const;
+/** Milliseconds a frame of the film. */
+const PACE = 250;
 const OTHER = { A: "B", B: "A" } as const;
 const RECIPE = { A: "recipe_a", B: "recipe_b" } as const;
 
 const render = view<FeatureLabTraits>(({ model, el, signal }) => {
   const redraw = batched(() => widget.guard(draw), signal);
-  /** The frame that is shown; null: the newest. */
+  /** The step of the frame that is shown; null: the newest. */
   let chosen: number | null = null;
+  let covered = false;
 
   const side = () => model.get("side");
   const live = () => widget.kernel.state() === "live";
@@ -53,16 +60,17 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
     return run && (run.unit === address() || of === side()) ? run : null;
   };
 
-  const set = (values: Partial<FeatureLabTraits>) => { chosen = null; widget.ask(values); };
+  const newest = () => { playing.stop(); chosen = null; };
+  const set = (values: Partial<FeatureLabTraits>) => { newest(); widget.ask(values); };
   const change = (recipe: LabRecipe) => { if (live()) set({ [RECIPE[side()]]: recipe }); };
-  const choose = (next: Side) => assign(model, { side: next });
+  const choose = (next: Side) => { playing.stop(); assign(model, { side: next }); };
   const turn = () => assign(model, { view: model.get("view") === "one" ? "both" : "one" });
   const swap = () => {
     const [a, b] = ([["recipe_a", "run_a", "film_a"], ["recipe_b", "run_b", "film_b"]] as const).map((names) => names.map((name) => model.get(name)));
     const values = { recipe_a: b[0], run_a: b[1], film_a: b[2], recipe_b: a[0], run_b: a[1], film_b: a[2] } as Partial<FeatureLabTraits>;
     if (live()) set(values); else assign(model, values);
   };
-  const send = (deed: object) => { if (!live() || model.get("channel") < 0) return false; chosen = null; widget.kernel.expect(); widget.kernel.send({ type: "run", again: true, ...deed }); };
+  const send = (deed: object) => { if (!live() || model.get("channel") < 0) return false; newest(); widget.kernel.expect(); widget.kernel.send({ type: "run", again: true, ...deed }); };
   const again = () => send({ restart: side() });
   const onwards = () => { if (model.get("status") === "busy") return false; return send({}); };
   const unit = (layer: string, channel: number) => { if (live()) set({ layer, channel }); };
@@ -76,29 +84,31 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
   const usable = () => model.get("layers").filter((layer) => layer.channels > 0 && !layer.container).map(({ name }) => name);
 
   /** Walk the frames that are there. */
-  const go = (index: number) => {
-    const frames = framesOf(side());
-    const last = frames.reduce((found, each, k) => (isThere(each) ? k : found), 0);
-    const next = Math.max(0, Math.min(last, index));
-    chosen = next === last ? null : next;
-    redraw();
-  };
-  const walk = (by: number) => { const { frame: at } = shown(side()); go(at + by); };
+  const steps = () => stepsThere(runOf(side()) ? framesOf(side()) : []);
+  const last = () => steps().at(-1) ?? 0;
+  const show = (step: number) => { chosen = step >= last() ? null : step; redraw(); };
+  const playing = playerOf({ steps, pace: () => PACE, changed: redraw, ended: show }, signal);
+  const go = (step: number) => { playing.stop(); show(nearest(steps(), step)); };
+  const now = () => (playing.at() >= 0 ? playing.at() : (chosen ?? last()));
+  const walk = (by: number) => go(moved(steps(), now(), by));
+  const play = () => playing.toggle(now());
+  const cover = (on: boolean) => { covered = on; redraw(); };
+  const canCover = () => (["A", "B"] as const).some((of) => runOf(of)?.mattered);
 
   const layers = select("Layer", [], "", (layer) => unit(layer, 0));
   const channel = h("input", { class: "cnn-input fl-channel", type: "number", min: 0, step: 1, "aria-label": "Channel" });
   onCommit(channel, () => { if (channel.value !== "" && Number(channel.value) !== model.get("channel")) unit(model.get("layer"), Number(channel.value)); });
-  const steps = [-1, 1].map((by) => button("", () => nextChannel(by), { kind: "icon", icon: by < 0 ? "previous" : "next", label: by < 0 ? "Channel before" : "Channel after" }));
+  const beside = [-1, 1].map((by) => button("", () => nextChannel(by), { kind: "icon", icon: by < 0 ? "previous" : "next", label: by < 0 ? "Channel before" : "Channel after" }));
   const which = segmented<Side>("Recipe", [["A", "A"], ["B", "B"]], "A", choose);
   const views = segmented<"one" | "both">("View", [["one", "One picture"], ["both", "A and B"]], "one", (value) => assign(model, { view: value }));
   const restart = button("Restart", again);
   const goOn = button("Go on", onwards, { kind: "primary" });
   const bar = h("div", { class: "fl-bar" },
-    field("Layer", layers.element), h("span", { class: "cnn-field" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, "Channel"), channel, h("span", { class: "fl-steps" }, ...steps)),
+    field("Layer", layers.element), h("span", { class: "cnn-field" }, h("span", { class: "cnn-label", "aria-hidden": "true" }, "Channel"), channel, h("span", { class: "fl-steps" }, ...beside)),
     field("Recipe", which.element), views.element, h("span", { class: "fl-deeds" }, restart, goOn));
 
   const recipe = recipePanel(change);
-  const pictures = labField(choose, go, signal);
+  const pictures = labField({ choose, go, play, cover, resize: (size) => set({ size }) }, signal);
   const numbers = labNumbers();
   const code = pythonCode("The ascent as Python", signal);
   const study = studyTable({ load: (row) => change({ ...row.recipe, steps: recipeOf(side()).steps }), see: unit }, signal);
@@ -106,7 +116,8 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
 
   const keys = {
     ",": () => walk(-1), ".": () => walk(1), x: swap, z: turn, g: onwards, r: again, u: () => nextLayer(-1), o: () => nextLayer(1),
-    Escape: () => { if (chosen === null) return false; chosen = null; redraw(); },
+    p: play, m: () => { if (!canCover()) return false; cover(!covered); },
+    Escape: () => { if (!playing.stop() && chosen === null) return false; chosen = null; redraw(); },
   };
   const widget = frame({
     model, el, signal, body, keys, help: HELP, notes: NOTES, title: "Feature lab", draw: () => draw(),
@@ -117,12 +128,10 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
   const shown = (of: Side): Shown => {
     const run = runOf(of);
     const frames = run ? framesOf(of) : [];
-    const last = frames.reduce((found, each, k) => (isThere(each) ? k : found), 0);
-    if (!run || chosen === null || !frames.length) return { run, frames, frame: last, step: run?.done ?? 0 };
-    const wanted = framesOf(side())[chosen]?.step ?? run.done;
-    const there = frames.map((_, k) => k).filter((k) => isThere(frames[k]));
-    const at = of === side() ? Math.min(chosen, last) : there.reduce((best, k) => (Math.abs(frames[k].step - wanted) < Math.abs(frames[best].step - wanted) ? k : best), there[0] ?? 0);
-    return { run, frames, frame: at, step: frames[at]?.step ?? 0 };
+    const [there, wanted] = [stepsThere(frames), playing.at() >= 0 ? playing.at() : chosen];
+    if (!run || wanted === null || wanted >= last() || !there.length) return { run, frames, step: run?.done ?? 0 };
+    const step = of === side() ? nearest(there, wanted) : there.reduce((best, each) => (Math.abs(each - wanted) < Math.abs(best - wanted) ? each : best));
+    return { run, frames, step };
   };
 
   const draw = () => {
@@ -130,7 +139,7 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
     const reference = filled(model.get("reference")) as FeatureLabTraits["reference"] as never;
     showBar(sides);
     recipe.show({ side: side(), recipe: recipeOf(side()), presets: model.get("presets"), ranges: model.get("ranges"), off: !live() });
-    pictures.show({ side: side(), both: model.get("view") === "both", sides, presets: model.get("presets"), reference, seed: model.get("seed"), unit: address(), stale: stale(), instead: instead() });
+    pictures.show({ side: side(), both: model.get("view") === "both", sides, presets: model.get("presets"), reference, covered, size: model.get("size"), able: live(), playing: playing.at() >= 0, seed: model.get("seed"), unit: address(), stale: stale(), instead: instead() });
     const { run } = sides[side()];
     code.show(run?.code ?? "");
     study.show(filled(model.get("study")) as LabStudy | null, side(), live());
@@ -143,7 +152,7 @@ const render = view<FeatureLabTraits>(({ model, el, signal }) => {
     layers.element.disabled = channel.disabled = !live();
     setAttribute(channel, "max", Math.max(0, channels() - 1));
     if (channel.getRootNode() instanceof Document && document.activeElement !== channel || channel.value === "") channel.value = model.get("channel") < 0 ? "" : String(model.get("channel"));
-    steps.forEach((each) => disable(each, !live()));
+    beside.forEach((each) => disable(each, !live()));
     which.show(side());
     views.show(model.get("view"));
     const { run } = sides[side()];

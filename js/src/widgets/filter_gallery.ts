@@ -53,9 +53,9 @@ const render = view<FilterGalleryTraits>(({ model, el, signal }) => {
   const choose = (channel: number, moveFocus = false) => { panel.choose(channel, moveFocus); set({ channel }); };
   const chooseLayer = (name: string) => { wantsUnit = true; other = -1; (store.layers().includes(name) && !live() ? set : widget.ask)({ layer: name, channel: -1 }); };
   const chooseMode = (mode: Mode) => { if (possible(mode)) set({ mode }); };
-  const chooseSort = (sort: Order) => { alikeTo = Math.max(0, model.get("channel")); order.key = ""; set({ sort }); redraw(); };
+  const chooseSort = (sort: Order) => { alikeTo = Math.max(0, model.get("channel")); set({ sort }); redraw(); };
   const pair = (channel: number) => { if (channel === model.get("channel") || channel < 0) return; other = channel; redraw(); deed("between", channel); };
-  const enlarge = (on: boolean) => { large = on; body.dataset.large = String(on); redraw(); if (!on) panel.choose(model.get("channel"), true); else queueMicrotask(() => widget.root.focus({ preventScroll: true })); };
+  const enlarge = (on: boolean) => { large = on; body.dataset.large = String(on); aside.scrollTop = 0; redraw(); if (!on) panel.choose(model.get("channel"), true); else queueMicrotask(() => widget.root.focus({ preventScroll: true })); };
   const open = (channel: number) => { choose(channel); enlarge(true); };
   const deed = (kind: string, second = -1) => { if (live()) { widget.kernel.expect(); widget.kernel.send({ type: kind, channel: model.get("channel"), other: second }); } };
   const step = (by: number) => { const list = order.items; const at = list.indexOf(model.get("channel")); if (list.length) choose(list[at < 0 ? 0 : (at + by + list.length) % list.length]); };
@@ -166,6 +166,7 @@ const render = view<FilterGalleryTraits>(({ model, el, signal }) => {
     const told = store.weights(model.get("layer"));
     if (mode === "weights" && told?.why) return message("", "This layer has no filters", told.why, told.near.filter(canShow).map((name) => ({ label: `Go to ${name}`, press: () => chooseLayer(name) })));
     if (mode === "patches" && wall?.key && wall.pictures === 0) return message("", "No data set yet", "Drop pictures here, or give dataset=… in Python: then each unit shows the pieces to which it answers most.", [{ label: "Show synthesized", press: () => chooseMode("synthesized") }]);
+    if (mode === "patches" && wall?.unread && !wall.seen) return message("warn", "No picture could be looked at", wall.unread, [{ label: "Show synthesized", press: () => chooseMode("synthesized") }]);
     if (wall?.key || live()) return wall && model.get("only") && !itemsOf(wall).length ? nothing(wall) : null;
     const there = store.layers().filter((name) => name !== model.get("layer"));
     return message("", widget.kernel.state() === "archived" ? "Not in this page" : "Not computed yet", `The units of ${model.get("layer")} have not been computed here.`, there.slice(0, 1).map((name) => ({ label: `Go to ${name}`, press: () => chooseLayer(name) })));
@@ -183,7 +184,7 @@ function waitingWall(info: LayerInfo): Wall {
   const { name: layer, channels } = info;
   const [none, nothing] = [new Float32Array(0), new Int8Array(0)];
   return {
-    layer, channels, key: "", size: [0, 0], steps: 1, marks: [], seed: 0, recipe: "", pictures: 0, seen: 0, done: new Int32Array(channels), score: new Float32Array(channels).fill(NaN),
+    layer, channels, key: "", size: [0, 0], steps: 1, marks: [], seed: 0, recipe: "", pictures: 0, seen: 0, unreadable: [], unread: "", done: new Int32Array(channels), score: new Float32Array(channels).fill(NaN),
     peak: none, frequency: none, notes: new Map(), profile: nothing, probe: "",
   };
 }
