@@ -348,8 +348,11 @@ def _plain(network: Network, notes: tuple[str, ...]) -> Perception:
 
 def feature_layers(network: Network) -> tuple[str, ...]:
     """Up to six layers from first to last, at which pictures are compared: blocks, and activation functions outside of them."""
+    spatial = {each.name for each in network.layers if each.spatial}
     outer = [
-        each for each in network.layers if each.spatial and not each.parent and not each.container and not each.passive
+        each
+        for each in network.layers
+        if each.spatial and each.parent not in spatial and not each.container and not each.passive
     ]
     chosen = [each for each in outer if _says(each)] or outer
     if not chosen:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Generator, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from time import monotonic
 from typing import Any, ClassVar
@@ -13,7 +12,6 @@ from typing import Any, ClassVar
 import numpy as np
 import traitlets
 
-from . import _poster
 from ._base import Update, Viewer, built
 from ._cover_maps import Setting, Shelf, coarse, fitted
 from ._cover_poster import cover_poster
@@ -282,13 +280,6 @@ class OcclusionSlider(Viewer):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         self._displayed = True
         return super()._repr_mimebundle_(**kwargs)
-
-    def _keep_still(self) -> None:
-        """The picture that stays in the notebook was taken while the map was filling: take it again."""
-        with suppress(AttributeError):  # closed meanwhile
-            poster = self._poster()
-            if poster is not None:
-                _poster.publish(poster, self.model_id, again=True)
 
     def _poster(self) -> bytes | None:
         """The picture with the cover where it lies, or where it costs most; the probabilities there; the map."""

@@ -228,6 +228,19 @@ def test_what_cannot_be_compared_is_refused():
         feature_layers(cw.Network(nn.Sequential(nn.Flatten(), nn.Linear(48, 4)), cw.Preprocess(3, (4, 4))))
 
 
+def test_layers_are_found_inside_a_module_that_only_wraps_another():
+    class Wrapped(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = cw.demo().model
+
+        def forward(self, x):
+            return self.inner(x)
+
+    within = feature_layers(cw.Network(Wrapped(), cw.Preprocess(3, (96, 96))))
+    assert within == tuple(f"inner.{name}" for name in feature_layers(cw.demo()))
+
+
 def test_the_result_shows_its_parts():
     found = cw.perceptual_distance(pictures(3, (96, 96), 1), pictures(1, (96, 96), 2))
     text = found._repr_html_()

@@ -83,6 +83,16 @@ def test_an_edit_of_the_network_tells_pictures_apart() -> None:
     assert key_of(network.edited("0", lambda maps: -maps)) != key_of(network)
 
 
+def test_the_least_training_tells_pictures_apart_also_in_the_same_gallery() -> None:
+    network = wide(4)
+    gallery = done(cw.FilterGallery(network, "0", steps=STEPS))
+    before = gallery.wall["key"]
+    with torch.no_grad():
+        network.model[0].weight.mul_(1.00001)
+    gallery.viewport = [1]
+    assert done(gallery).wall["key"] != before
+
+
 def test_the_same_network_made_again_finds_its_pictures() -> None:
     assert key_of(wide(4)) == key_of(wide(4))
 

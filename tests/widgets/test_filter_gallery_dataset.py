@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 import cnnvis_widgets as cw
+from cnnvis_widgets.widgets._filter_dataset import DataSet
 
 from .galleries import done, finished
 
@@ -128,6 +129,14 @@ def test_one_that_grows_is_looked_through_again_and_one_that_shrinks_breaks_noth
     dataset.items = pictures[:1]
     gallery.channel = 5
     assert done(gallery).wall["seen"] == 1
+
+
+def test_going_through_one_that_becomes_shorter_ends_there() -> None:
+    class Shrinking(Lazy):
+        def __len__(self) -> int:
+            return 3
+
+    assert [item for item, _ in DataSet(Shrinking(["a", "b"]))] == ["a", "b"]
 
 
 def test_a_dropped_picture_stands_behind_those_that_were_given(network: cw.Network, pictures: list[Any]) -> None:
