@@ -3,8 +3,7 @@
 The gradient of one class's score is zero in every channel but one of a convolution that gives the classes. Autograd
 transposes the whole convolution all the same: for SqueezeNet that is a quarter of the cost of a forward pass. Here only the
 channels whose gradient is not zero take part. And the gradient of a global average is one number a channel, which autograd
-writes out for every position; here it is a view. A 1 × 1 convolution hands its gradient back by one product of matrices; on one
-thread, torch goes the way of a general convolution and takes nearly twice as long. More of the kind: `convolution_gradients`.
+writes out for every position; here it is a view. More of the kind: `convolution_gradients`.
 """
 
 from __future__ import annotations
@@ -24,8 +23,6 @@ from .convolution_gradients import ImageConvolution, SmallConvolution, is_of_pic
 Function: TypeAlias = Any
 #: Module -> how its gradient is taken.
 Thin: TypeAlias = "Mapping[nn.Module, Function]"
-#: Below so many multiplications the product of matrices is not faster than what it takes to get there.
-_FEW = 6_000_000
 
 
 class ThinConvolution(torch.autograd.Function):
@@ -84,35 +81,12 @@ class GlobalAverage(torch.autograd.Function):
         return (gradients[0] / (height * width)).expand(ctx.shape), None, None
 
 
-class PointwiseConvolution(torch.autograd.Function):
-    """Puts a finished 1 x 1 convolution into the graph. Differentiable with respect to its input alone."""
-
-    @staticmethod
-    def pays(module: nn.Conv2d, x: Tensor) -> bool:
-        """Whether there is enough to multiply."""
-        return x.numel() * module.out_channels >= _FEW
-
-    @staticmethod
-    def forward(ctx: Any, _x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
-        """`output` is what `module` made of its input; it is given back as a part of the graph."""
-        ctx.save_for_backward(module.weight)
-        ctx.mark_dirty(output)
-        return output
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
-        """(N, O, h, w) to (N, I, h, w): every position by itself."""
-        (gradient,) = gradients
-        (weight,) = ctx.saved_tensors
-        return (gradient.movedim(1, -1) @ weight.flatten(1)).movedim(-1, 1), None, None
-
-
 def thin_layers(
     model: nn.Module, classes: int | None, *, to_image: bool = False, among: Collection[nn.Module] | None = None
 ) -> Thin:
     """Convolutions with as many channels as there are classes, where these are many, and global averages.
 
-    With `to_image`, where the gradient goes all the way, also every 1 x 1 convolution, those of the picture, and those of small maps.
+    With `to_image`, where the gradient goes all the way, also convolutions of pictures and of small maps.
     With `among`, only these modules are looked at.
     """
     modules = model.modules() if among is None else among
@@ -127,19 +101,9 @@ def _function_for(module: nn.Module, classes: int, *, to_image: bool) -> Functio
         return ThinConvolution
     if not to_image or type(module) is not nn.Conv2d:
         return None
-    if _is_pointwise(module):
-        return PointwiseConvolution
     if is_of_pictures(module):
         return ImageConvolution
     return SmallConvolution if may_be_small(module) and not _is_watched(module) else None
-
-
-def _is_pointwise(module: nn.Conv2d) -> bool:
-    return (
-        module.kernel_size == module.stride == (1, 1)
-        and module.padding in ((0, 0), 0, "valid")
-        and module.groups == 1
-    )
 
 
 def _is_global_average(module: nn.Module) -> bool:

@@ -138,6 +138,11 @@ def test_a_layer_of_a_kind_of_its_own_is_left_to_autograd() -> None:
     assert not thin_layers(nn.Sequential(Own(3, 8, 3), Own(48, 96, 3)), 3, to_image=True)
 
 
+@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"padding": 1}, {"groups": 2}])
+def test_pointwise_convolutions_are_left_to_autograd(options) -> None:
+    assert not thin_layers(nn.Sequential(nn.Conv2d(4, 6, 1, **options)), 3, to_image=True)
+
+
 def test_a_pass_that_went_the_same_way_before_looks_only_at_what_paid() -> None:
     model = nn.Sequential(
         nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 5, 1), nn.AdaptiveAvgPool2d(1), nn.Flatten()

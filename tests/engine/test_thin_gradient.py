@@ -9,8 +9,7 @@ import torch
 from torch import nn
 
 import cnnvis_widgets as cw
-from cnnvis_widgets.engine import thin_gradient
-from cnnvis_widgets.engine.thin_gradient import GlobalAverage, PointwiseConvolution, ThinConvolution, thin_layers
+from cnnvis_widgets.engine.thin_gradient import GlobalAverage, ThinConvolution, thin_layers
 
 CLASSES = 40
 
@@ -106,30 +105,6 @@ def test_a_training_step_in_another_thread_meanwhile_gets_its_own_gradients() ->
     (true,) = torch.autograd.grad(model(images).sum(), model[2].weight)
     assert found[1] is not None
     torch.testing.assert_close(found[1], true)
-
-
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("options", [{}, {"bias": False}, {"padding": "valid"}])
-def test_a_pointwise_convolution_equals_autograd_on_the_way_to_the_image(options, layout, monkeypatch) -> None:
-    monkeypatch.setattr(thin_gradient, "_FEW", 0)
-    torch.manual_seed(0)
-    model = nn.Sequential(
-        nn.Conv2d(3, 8, 3, 2), nn.ReLU(), nn.Conv2d(8, 5, 1, **options), nn.ReLU(inplace=True), nn.Flatten(), nn.Linear(125, 4)
-    )
-    model = model.eval().to(memory_format=layout)
-    network, images = cw.Network(model, cw.Preprocess(size=(12, 12))), torch.rand(3, 3, 12, 12)
-    trace = network.trace(images, "2", wrt="image")
-    assert PointwiseConvolution.__name__ in type(trace["2"].grad_fn).__name__
-    leaf = images.clone().requires_grad_()
-    (true,) = torch.autograd.grad(model(leaf)[:, 2].sum(), leaf)
-    torch.testing.assert_close(trace.gradient(trace.logits[:, 2], "image"), true, atol=1e-7, rtol=1e-5)
-    assert PointwiseConvolution.__name__ not in type(network.trace(images, "2", wrt="0")["2"].grad_fn).__name__
-
-
-@pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 1}, {"groups": 2}])
-def test_what_only_looks_pointwise_is_left_to_autograd(options) -> None:
-    model = nn.Sequential(nn.Conv2d(4, 6, 1, **options))
-    assert not thin_layers(model, 3, to_image=True)
 
 
 # only the classes asked for ---------------------------------------------------------------------------------------------
