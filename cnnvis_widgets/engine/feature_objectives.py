@@ -38,7 +38,7 @@ def channels(layer: str, indices: Sequence[int]) -> Objective:
         return maps[range(len(wanted)), wanted].reshape(len(wanted), -1).mean(1)
 
     each = tuple(channel(layer, index) for index in wanted)
-    return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each, alone=True)
+    return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each)
 
 
 def each_its_own(objectives: Sequence[Objective]) -> Objective:
@@ -56,8 +56,7 @@ def each_its_own(objectives: Sequence[Objective]) -> Objective:
         return torch.stack([answers[id(each)][index] for index, each in enumerate(listed)])
 
     logits = any(each.logits for each in listed)
-    alone = all(each.alone for each in listed)
-    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, classes_read(listed), alone)
+    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, classes_read(listed))
 
 
 def one_each(scores: Any, count: int, name: str) -> Tensor:
@@ -94,7 +93,7 @@ def layer_energy(layer: str, index: int | None = None) -> Objective:
         return maps.square().reshape(len(maps), -1).mean(1) / 2
 
     name = layer if index is None else f"{layer}:{index}"
-    return Objective(score, (layer,), f"energy of {name}", logits=False, alone=True)
+    return Objective(score, (layer,), f"energy of {name}", logits=False)
 
 
 def diversity(layer: str) -> Objective:

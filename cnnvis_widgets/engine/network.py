@@ -210,13 +210,6 @@ class Network:
         free.preprocess = replace(self.preprocess, size=None, resize=None)
         return free
 
-    def with_model(self, model: nn.Module) -> Network:
-        """The same reading of pictures, labels and output with another module of the same make."""
-        other = copy.copy(self)
-        other.model, other._layers = model, None  # noqa: SLF001 (its own kind)
-        other._memory, other._thin, other._flows = {}, {}, {}  # noqa: SLF001
-        return other
-
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
         """Classify pictures: anything `read` takes."""
         return self.predictions(self.trace(images))

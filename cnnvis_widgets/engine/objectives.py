@@ -45,8 +45,6 @@ class Objective:
         If it asks something else of every picture of a batch: the objective of each.
     classes
         The classes whose scores it reads, where it reads no others; None where that is not known.
-    alone
-        Whether a picture's score is known to depend on no other picture of the batch, so that the batch may be looked at in shares.
     """
 
     score: Callable[[Trace], Tensor]
@@ -55,7 +53,6 @@ class Objective:
     logits: bool = True
     each: tuple[Objective, ...] = ()
     classes: tuple[int | str, ...] | None = None
-    alone: bool = False
 
     def of_picture(self, index: int) -> Objective:
         """What it asks of one picture of a batch, for copies of that picture."""
@@ -82,7 +79,7 @@ class Objective:
     def __neg__(self) -> Objective:
         """The objective turned round."""
         name, each = f"\N{MINUS SIGN}{self.name}", tuple(-one for one in self.each)
-        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each, self.classes, self.alone)
+        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each, self.classes)
 
     def __radd__(self, other: float) -> Objective:
         """So that numbers and `sum` work."""
@@ -105,14 +102,13 @@ class Objective:
             count = max(len(self.each), len(second.each))
             each = tuple(self.of_picture(k).combined(second.of_picture(k), combine, sign) for k in range(count))
             name = f"({self.name} {sign} {second.name})"
-            classes, alone = classes_read([self, second]), self.alone and second.alone
-            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, classes, alone)
+            classes = classes_read([self, second])
+            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, classes)
         if not isinstance(other, (int, float)):
             return NotImplemented
         each = tuple(one.combined(other, combine, sign) for one in self.each)
         name = f"({self.name} {sign} {other:g})"
-        one = self.alone
-        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each, self.classes, one)
+        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each, self.classes)
 
 
 def classes_read(objectives: Sequence[Objective]) -> tuple[int | str, ...] | None:
@@ -134,7 +130,7 @@ def class_score(target: int | str | Sequence[int] | Tensor) -> Objective:
     several = _one_a_picture(target)
     each = tuple(class_score(one) for one in several)
     read = tuple(dict.fromkeys(several)) or ((target,) if isinstance(target, (int, str)) else None)
-    return Objective(score, name=f"score of {target}", each=each, classes=read, alone=True)
+    return Objective(score, name=f"score of {target}", each=each, classes=read)
 
 
 def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
@@ -144,7 +140,7 @@ def class_probability(target: int | str | Sequence[int] | Tensor) -> Objective:
         return _of_classes(trace, trace.logits.float().softmax(1), target)
 
     each = tuple(class_probability(one) for one in _one_a_picture(target))
-    return Objective(score, name=f"probability of {target}", each=each, alone=True)
+    return Objective(score, name=f"probability of {target}", each=each)
 
 
 def pixel_score(target: int | str, mask: np.ndarray | Tensor) -> Objective:
@@ -213,7 +209,7 @@ def channel(layer: str, index: int) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _by_picture(_channel(trace, layer, index)).mean(1)
 
-    return Objective(score, (layer,), f"{layer}:{index}", logits=False, alone=True)
+    return Objective(score, (layer,), f"{layer}:{index}", logits=False)
 
 
 def neuron(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
@@ -232,7 +228,7 @@ def neuron(layer: str, index: int, row: int | None = None, column: int | None = 
         return maps[:, r, c]
 
     place = "" if row is None and column is None else f"@{row},{column}"
-    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False, alone=True)
+    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False)
 
 
 def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Objective:
@@ -246,7 +242,7 @@ def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Obje
             raise LayerError(msg)
         return maps.flatten(2).mean(2) @ along if maps.ndim > 2 else maps @ along
 
-    return Objective(score, (layer,), f"direction in {layer}", logits=False, alone=True)
+    return Objective(score, (layer,), f"direction in {layer}", logits=False)
 
 
 def unit(address: str, network: Network) -> Objective:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -13,13 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import SIZE_REFUSALS, AscentError, CnnvisError
-from .feature_objectives import each_its_own, one_each
+from .feature_objectives import one_each
 from .network import Network
 from .objectives import Objective
-from .side_by_side import multiply_adds, side_by_side, twin
-
-#: Multiply-adds of a share's forward pass below which threads cost more than they bring.
-_WORTH_SHARING = 1e8
 
 
 class Silence(NamedTuple):
@@ -40,11 +34,9 @@ class View:
         What is asked.
     count
         How many pictures.
-    share
-        Whether the batch may be looked at in shares, side by side.
     """
 
-    def __init__(self, network: Network, objective: Objective, count: int, *, share: bool = True) -> None:
+    def __init__(self, network: Network, objective: Objective, count: int) -> None:
         self.objective = objective
         self.count = count
         self._free = network.at_any_size()
@@ -52,8 +44,6 @@ class View:
         self._channels = network.preprocess.channels or 3
         self._taken: dict[tuple[int, int], bool] = {}
         self._refused: dict[tuple[int, int], Exception] = {}
-        self._cost = multiply_adds(network, objective.layers if not objective.logits else ())
-        self._shares = _shares(network, objective, count) if share else []
 
     def scores(self, pictures: Tensor) -> Tensor:
         """The objective (N,) of pictures as they are."""
@@ -74,8 +64,6 @@ class View:
         -------
         (scores (N,), gradients (N, C, H, W), which were silent)
         """
-        if len(self._shares) > 1 and self._cost * pictures[0, 0].numel() * self._shares[0][1].count >= _WORTH_SHARING:
-            return self._climb_shared(pictures, awake)
         trace, (score,) = self._free.ask(pictures, self.objective, wrt="image")
         one_each(score, self.count, self.objective.name)
         gradient = trace.gradient(score, "image").contiguous()  # as the transforms' way back wants it
@@ -85,12 +73,6 @@ class View:
         redirected = self._redirected(pictures)
         both = torch.where(silent.to(gradient.device).view(-1, 1, 1, 1), redirected, gradient)
         return score.detach(), both, Silence(silent, silent & _zero(redirected).cpu())
-
-    def _climb_shared(self, pictures: Tensor, awake: Tensor) -> tuple[Tensor, Tensor, Silence]:
-        tasks = [partial(view.climb, pictures[part], awake[part]) for part, view in self._shares]
-        scores, gradients, silences = zip(*side_by_side(tasks), strict=True)
-        before, still = zip(*silences, strict=True)
-        return torch.cat(scores), torch.cat(gradients), Silence(torch.cat(before), torch.cat(still))
 
     def _redirected(self, pictures: Tensor) -> Tensor:
         """The gradient that pulls closed ReLUs open."""
@@ -135,23 +117,6 @@ class View:
             else:
                 self._taken[size] = True
         return self._taken[size]
-
-
-def _shares(network: Network, objective: Objective, count: int) -> list[tuple[slice, View]]:
-    """Parts of the batch with a view of each, as many as there are cores; none where the pictures cannot be looked at apart."""
-    parts = min(count, torch.get_num_threads())
-    if parts < 2 or not objective.alone or network.device.type != "cpu":
-        return []
-    twins = [made for made in (twin(network) for _ in range(parts)) if made is not None]
-    if len(twins) < parts:
-        return []
-    ends = [count * number // parts for number in range(parts + 1)]
-    slices = [slice(first, last) for first, last in pairwise(ends)]
-    found = []
-    for one, part in zip(twins, slices, strict=True):
-        asked = each_its_own(objective.each[part]) if objective.each else objective
-        found.append((part, View(one, asked, part.stop - part.start, share=False)))
-    return found
 
 
 @contextmanager
