@@ -361,6 +361,8 @@ def _stream(
         best.add(maps, images, [number for number, _, _ in some], [name for _, name, _ in some])
         done = best.seen
         yield Step(done, max(done + 1, length) if more else done, best.result(max(done, length), source.unreadable))
+    if source.trouble is not None:
+        raise source.trouble
     if not best.seen:
         about = f"; {', '.join(source.unreadable[:3])} cannot be read" if source.unreadable else ""
         msg = f"The data set has no picture{about}: give at least one."
@@ -368,11 +370,12 @@ def _stream(
 
 
 class _Source:
-    """Pictures of a data set as the network takes them, in batches of one size."""
+    """Pictures of a data set as the network takes them, in batches of one size, up to the first that brings trouble."""
 
     def __init__(self, network: Network, dataset: Iterable[Any]) -> None:
         self._network, self._dataset = network, dataset
         self.unreadable: list[str] = []
+        self.trouble: Exception | None = None  # to be raised once what came before it is looked at
 
     def batches(self, size: int) -> Iterator[list[tuple[int, str, Tensor]]]:
         """Lists of (number, name, picture (1, C, H, W))."""
@@ -386,6 +389,12 @@ class _Source:
             yield some
 
     def _pictures(self) -> Iterator[tuple[int, str, Tensor]]:
+        try:
+            yield from self._read()
+        except Exception as error:  # noqa: BLE001 (a data set of others may raise anything)
+            self.trouble = error
+
+    def _read(self) -> Iterator[tuple[int, str, Tensor]]:
         for number, item in enumerate(self._dataset):
             picture = picture_in(item)
             try:
