@@ -1,8 +1,9 @@
 """Feature visualization: an ascent against torch-lucent's, many channels at once, and what a step costs beside the network's own work.
 
-One thread. torch-lucent runs as its readme says (Fourier, decorrelated colors, its standard transforms, Adam at 0.05); ours has the
-same size, steps and ranges of transforms. Both see pictures of 224 px with 12 px of gray around them. Weights are ImageNet's where
-`../shared/data` (or `$CNNVIS_DATA`) has them, else random ones, which take as long. Where torch-lucent is not installed, that is said.
+One thread and its CPU time; but batches are timed as their user waits for them, with as many threads as torch takes. torch-lucent runs
+as its readme says (Fourier, decorrelated colors, its standard transforms, Adam at 0.05); ours has the same size, steps and ranges of
+transforms. Both see pictures of 224 px with 12 px of gray around them. Weights are ImageNet's where `../shared/data` (or
+`$CNNVIS_DATA`) has them, else random ones, which take as long. Where torch-lucent is not installed, that is said.
 
 Run it for one network only: `python benchmarks/feature_visualization.py squeezenet1_1`.
 """
@@ -13,9 +14,14 @@ import argparse
 import contextlib
 import io
 import os
+import statistics
+import time
 import warnings
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
+from unittest import mock
 
 import torch
 import torchvision
@@ -23,6 +29,7 @@ from _timing import Limit, take_turns, told
 from torch import nn
 
 import cnnvis_widgets as cw
+from cnnvis_widgets.engine import ascent as ascents
 
 DATA = Path(os.environ.get("CNNVIS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 LAYERS = {"squeezenet1_1": ("features.9", "features.12"), "resnet18": ("layer3", "layer4")}
@@ -115,15 +122,20 @@ def against_lucent(network: cw.Network, layer: str, turns: int) -> None:
     told(f"{layer}: ours", times["ours"].least / STEPS, unit="ms a step")
 
 
-def in_batches(network: cw.Network, layer: str, turns: int) -> None:
+def in_batches(network: cw.Network, layer: str, turns: int, threads: int) -> None:
     """Several channels at once against one after the other, at 128 px."""
     channels = list(range(CHANNEL, CHANNEL + TOGETHER))
     candidates = {
         "alone": picture(network, layer, channels, 128, 1),
         "together": picture(network, layer, channels, 128, TOGETHER),
     }
-    times = take_turns(candidates, turns, 1)
-    told(f"{layer}: one at a time / {TOGETHER} at once, 128 px", times["alone"].over(times["together"]), Limit(1.5, at_most=False))
+    alone = take_turns(candidates, turns, 1)
+    torch.set_num_threads(threads)
+    times = take_turns(candidates, turns, 1, time.perf_counter)
+    torch.set_num_threads(1)
+    ratio = times["alone"].over(times["together"])
+    told(f"{layer}: one at a time / {TOGETHER} at once, 128 px, {threads} threads", ratio, Limit(1.5, at_most=False))
+    told(f"{layer}: the same on one thread", alone["alone"].over(alone["together"]))
 
 
 def cost_of_a_step(network: cw.Network, layer: str, turns: int) -> None:
@@ -132,6 +144,38 @@ def cost_of_a_step(network: cw.Network, layer: str, turns: int) -> None:
     times = take_turns({"step": ascent.step, "pass": bare_pass(network, layer, 248)}, 15 * turns, 5)
     told(f"{layer}: a step / forward and backward, 224 px", times["step"].over(times["pass"]), Limit(1.15))
     told(f"{layer}: forward and backward", times["pass"].least, unit="ms")
+    for part, taken in parts_of_a_step(ascent, 15 * turns).items():
+        told(f"{layer}: of a step, {part}", taken, unit="ms")
+
+
+def parts_of_a_step(ascent: cw.Ascent, steps: int) -> dict[str, float]:
+    """Where the milliseconds of a step go: the median of each part."""
+    taken: dict[str, list[float]] = {}
+
+    def timed(part: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **options: Any) -> Any:
+            started = time.process_time()
+            try:
+                return call(*arguments, **options)
+            finally:
+                taken.setdefault(part, []).append(1000 * (time.process_time() - started))
+
+        return run
+
+    with ExitStack() as watching:
+        for owner, name, part in (
+            (ascent._canvas, "pictures", "the picture from its numbers"),  # noqa: SLF001
+            (ascents, "transformed", "its transforms"),
+            (ascent._view, "climb", "the network, there and back"),  # noqa: SLF001
+            (ascent._optimizer, "step", "the optimizer"),  # noqa: SLF001
+        ):
+            watching.enter_context(mock.patch.object(owner, name, timed(part, getattr(owner, name))))
+        step = timed("all", ascent.step)
+        for _ in range(steps):
+            step()
+    found = {part: statistics.median(values) for part, values in taken.items()}
+    whole = found.pop("all")
+    return found | {"back from the transforms to the numbers, and the rest": whole - sum(found.values())}
 
 
 def main() -> None:
@@ -140,6 +184,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="*", default=list(LAYERS), help="which networks")
     parser.add_argument("--turns", type=int, default=3)
     given = parser.parse_args()
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     for name in given.networks:
         network = network_of(name)
@@ -147,7 +192,7 @@ def main() -> None:
         for layer in LAYERS[name]:
             cost_of_a_step(network, layer, given.turns)
             against_lucent(network, layer, given.turns)
-            in_batches(network, layer, given.turns)
+            in_batches(network, layer, given.turns, threads)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .convolution_gradients import Packed
 from .errors import LayerError
 from .thin_gradient import Thin, ThinHooks
 
@@ -89,6 +90,8 @@ class Forward:
         Layers to differentiate in the thin way.
     heads, channels
         Convolutions that give the classes, and which of their channels are wanted: the others read NaN.
+    packed
+        Weights that are kept in order from pass to pass.
     """
 
     def __init__(
@@ -104,6 +107,7 @@ class Forward:
         thin: Thin | None = None,
         heads: Sequence[nn.Module] = (),
         channels: Sequence[int] = (),
+        packed: dict[nn.Module, Packed] | None = None,
     ) -> None:
         self.model = model
         self.keep = keep
@@ -115,6 +119,7 @@ class Forward:
         self.thin = thin if thin and leaves else {}
         seen = {address.module for address in keep.values()} | {address.module for address, _ in edits}
         self.heads, self.channels = [head for head in heads if head not in seen], channels
+        self.packed = packed
         self.kept: dict[str, Any] = {}
         self.used: set[nn.Module] = set()  # layers that were differentiated in the thin way
         self.stopped = False
@@ -153,7 +158,7 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        thin = ThinHooks(self.thin, self.heads, self.channels)
+        thin = ThinHooks(self.thin, self.heads, self.channels, self.packed)
         handles: list[Any] = [thin]
         handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .convolution_gradients import Packed
 from .errors import ImageError, LayerError, ModelError, suggestion
 from .forward import Forward
 from .images import ImageLike, decode
@@ -103,6 +104,7 @@ class Network:
         self._detects = False
         self._memory: dict[str, bool] = {}  # shared with copies of this network
         self._thin: dict[Any, set[nn.Module]] = {}  # likewise: which layers were worth it, in passes that went the same way
+        self._packed: dict[nn.Module, Packed] | None = None
         self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
@@ -210,6 +212,12 @@ class Network:
         free.preprocess = replace(self.preprocess, size=None, resize=None)
         return free
 
+    def for_many_passes(self) -> Network:
+        """The same network, to be differentiated again and again while its weights stay: they are kept as the processor wants them."""
+        prepared = copy.copy(self)
+        prepared._packed, prepared._thin = {}, {}  # noqa: SLF001 (its own kind)
+        return prepared
+
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
         """Classify pictures: anything `read` takes."""
         return self.predictions(self.trace(images))
@@ -270,6 +278,7 @@ class Network:
             thin=self._thin_layers(way) if wanted else None,
             heads=self._lean_heads(keep, len(classes)) if classes else (),
             channels=classes or (),
+            packed=self._packed,
         )
         trace = Trace(self, images, wanted)
         trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)
@@ -387,7 +396,8 @@ class Network:
 
     def _thin_layers(self, way: tuple[Any, ...]) -> Thin:
         """What to differentiate in the thin way; where a pass went the same way before, only what paid then is looked at."""
-        return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], among=self._thin.get(way))
+        packed, known = self._packed is not None, self._thin.get(way)
+        return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], packed=packed, among=known)
 
     def _remember_thin(self, way: tuple[Any, ...], used: set[nn.Module]) -> None:
         if len(self._thin) > _WAYS:

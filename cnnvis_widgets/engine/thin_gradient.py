@@ -17,12 +17,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
-from .convolution_gradients import ImageConvolution, SmallConvolution, is_of_pictures, may_be_small
+from .convolution_gradients import (
+    ImageConvolution,
+    Packed,
+    PackedConvolution,
+    SmallConvolution,
+    is_of_pictures,
+    may_be_packed,
+    may_be_small,
+)
 
 #: How a gradient is taken: `pays(module, x)` says where, `apply(x, output, module)` gives the output as a part of the graph.
 Function: TypeAlias = Any
 #: Module -> how its gradient is taken.
 Thin: TypeAlias = "Mapping[nn.Module, Function]"
+#: These compute the output themselves.
+_WHOLE = (SmallConvolution, PackedConvolution)
 
 
 class ThinConvolution(torch.autograd.Function):
@@ -82,28 +92,40 @@ class GlobalAverage(torch.autograd.Function):
 
 
 def thin_layers(
-    model: nn.Module, classes: int | None, *, to_image: bool = False, among: Collection[nn.Module] | None = None
+    model: nn.Module,
+    classes: int | None,
+    *,
+    to_image: bool = False,
+    packed: bool = False,
+    among: Collection[nn.Module] | None = None,
 ) -> Thin:
     """Convolutions with as many channels as there are classes, where these are many, and global averages.
 
     With `to_image`, where the gradient goes all the way, also convolutions of pictures and of small maps.
-    With `among`, only these modules are looked at.
+    With `packed`, also those of many weights, which the caller keeps in order. With `among`, only these modules are looked at.
     """
     modules = model.modules() if among is None else among
-    found = ((module, _function_for(module, classes or 0, to_image=to_image)) for module in modules)
+    found = ((module, _function_for(module, classes or 0, to_image=to_image, packed=packed)) for module in modules)
     return {module: function for module, function in found if function is not None}
 
 
-def _function_for(module: nn.Module, classes: int, *, to_image: bool) -> Function | None:
+def _function_for(module: nn.Module, classes: int, *, to_image: bool, packed: bool) -> Function | None:
     if _is_global_average(module):
         return GlobalAverage
     if _gives_classes(module, classes):
         return ThinConvolution
-    if not to_image or type(module) is not nn.Conv2d:
-        return None
+    return _faster(module, packed=packed) if to_image and type(module) is nn.Conv2d else None
+
+
+def _faster(module: nn.Conv2d, *, packed: bool) -> Function | None:
+    """A faster way than torch's through a convolution; those that compute the output themselves only where nobody watches."""
     if is_of_pictures(module):
         return ImageConvolution
-    return SmallConvolution if may_be_small(module) and not _is_watched(module) else None
+    if _is_watched(module):
+        return None
+    if packed and may_be_packed(module):
+        return PackedConvolution
+    return SmallConvolution if may_be_small(module) else None
 
 
 def _is_global_average(module: nn.Module) -> bool:
@@ -131,6 +153,8 @@ class ThinHooks:
         Convolutions that give the classes, of which only some channels are computed; the others read NaN.
     channels
         These channels.
+    packed
+        Weights kept in order, by module; filled here.
 
     Attributes
     ----------
@@ -138,8 +162,15 @@ class ThinHooks:
         What has been differentiated in the thin way.
     """
 
-    def __init__(self, modules: Thin, heads: Collection[nn.Module] = (), channels: Sequence[int] = ()) -> None:
+    def __init__(
+        self,
+        modules: Thin,
+        heads: Collection[nn.Module] = (),
+        channels: Sequence[int] = (),
+        packed: dict[nn.Module, Packed] | None = None,
+    ) -> None:
         self._thin, self._heads, self._channels = modules, heads, list(channels)
+        self._packed = {} if packed is None else packed
         self.used: set[nn.Module] = set()
         self._recording = False
         self._thread = threading.get_ident()
@@ -163,7 +194,7 @@ class ThinHooks:
         )
         if self._recording:
             torch.set_grad_enabled(False)
-        if module in self._heads or (self._recording and function is SmallConvolution):
+        if module in self._heads or (self._recording and function in _WHOLE):
             self._input = x
             return (x[:0],)  # the module runs on no picture: its output tells the size
         return None
@@ -179,9 +210,15 @@ class ThinHooks:
         if self._recording:
             torch.set_grad_enabled(True)
             self.used.add(module)
-            made: Tensor = self._thin[module].apply(x, output, module)
-            return made
+            return self._recorded(module, x, output)
         return output
+
+    def _recorded(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
+        function, more = self._thin[module], []
+        if isinstance(module, nn.Conv2d) and function is PackedConvolution:
+            more = [self._packed.setdefault(module, Packed(module))]
+        made: Tensor = function.apply(x, output, module, *more)
+        return made
 
 
 def _some_channels(module: nn.Module, x: Tensor, channels: list[int], size: Sequence[int]) -> Tensor:

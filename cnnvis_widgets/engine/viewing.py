@@ -39,7 +39,7 @@ class View:
     def __init__(self, network: Network, objective: Objective, count: int) -> None:
         self.objective = objective
         self.count = count
-        self._free = network.at_any_size()
+        self._free = network.at_any_size().for_many_passes()
         self._own = network.preprocess.size
         self._channels = network.preprocess.channels or 3
         self._taken: dict[tuple[int, int], bool] = {}
