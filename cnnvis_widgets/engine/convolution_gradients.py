@@ -27,7 +27,7 @@ _SMALL = 20_480
 #: Below so many multiplications its slow way is the faster one.
 _TINY = 8_000_000
 #: With so many weights, and so many times as many as numbers they are applied to, putting them in order is what takes the time.
-_MANY_WEIGHTS, _MANY = 500_000, 16
+_MANY_WEIGHTS, _MANY = 500_000, 8
 
 
 class Axis(NamedTuple):

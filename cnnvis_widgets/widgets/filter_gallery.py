@@ -357,6 +357,10 @@ class FilterGallery(Viewer):
         self._post.forget()
         self._news.set()
 
+    def _done(self) -> None:
+        super()._done()
+        self._keep_still()
+
     def _poster(self) -> bytes | None:
         wall = self._walls.shown
         return saved.sheet(self._headline, wall, self._seen(wall)[:SAVED]) if wall is not None else None
