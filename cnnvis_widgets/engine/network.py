@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ _TRIAL_SIZES = (
     (16, 16),
     (8, 8),
 )
+_Ways: TypeAlias = "weakref.WeakKeyDictionary[nn.Module, dict[Any, set[nn.Module]]]"
 _WAYS = 64  # so many ways of a pass are remembered
 
 
@@ -103,7 +104,7 @@ class Network:
         self._classes: int | None = None
         self._detects = False
         self._memory: dict[str, bool] = {}  # shared with copies of this network
-        self._thin: dict[Any, set[nn.Module]] = {}  # likewise: which layers were worth it, in passes that went the same way
+        self._thin: _Ways = weakref.WeakKeyDictionary()  # likewise: which layers were worth it, in passes that went the same way
         self._packed: dict[nn.Module, Packed] | None = None
         self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
         self._bounded = True
@@ -215,7 +216,7 @@ class Network:
     def for_many_passes(self) -> Network:
         """The same network, to be differentiated again and again while its weights stay: they are kept as the processor wants them."""
         prepared = copy.copy(self)
-        prepared._packed, prepared._thin = {}, {}  # noqa: SLF001 (its own kind)
+        prepared._packed, prepared._thin = {}, weakref.WeakKeyDictionary()  # noqa: SLF001 (its own kind)
         return prepared
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
@@ -396,13 +397,14 @@ class Network:
 
     def _thin_layers(self, way: tuple[Any, ...]) -> Thin:
         """What to differentiate in the thin way; where a pass went the same way before, only what paid then is looked at."""
-        packed, known = self._packed is not None, self._thin.get(way)
+        packed, known = self._packed is not None, self._thin.get(self.model, {}).get(way)
         return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], packed=packed, among=known)
 
     def _remember_thin(self, way: tuple[Any, ...], used: set[nn.Module]) -> None:
-        if len(self._thin) > _WAYS:
-            self._thin.clear()
-        self._thin[way] = used
+        ways = self._thin.setdefault(self.model, {})  # a copy of this network may have another module
+        if len(ways) > _WAYS:
+            ways.clear()
+        ways[way] = used
 
     def _lean_heads(self, keep: Sequence[str], wanted: int) -> list[nn.Module]:
         """Heads of which only some classes need be computed, since nothing that is kept lies after them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 
 import pytest
@@ -219,10 +220,19 @@ def test_a_pass_that_went_the_same_way_before_looks_only_at_what_paid() -> None:
         return trace.gradient(trace.logits[:, 1], "image")
 
     first = gradient()
-    (remembered,) = network._thin.values()
+    ((remembered,),) = (ways.values() for ways in network._thin.values())
     assert remembered == {model[0], model[3]}
     assert torch.equal(gradient(), first)
     model[0].stride = (2, 2)  # what was remembered is looked at again
     leaf = images.clone().requires_grad_()
     (true,) = torch.autograd.grad(model(leaf)[:, 1].sum(), leaf)
     torch.testing.assert_close(gradient(), true, atol=1e-9, rtol=1e-4)
+
+
+def test_a_copy_of_the_network_with_another_module_remembers_its_own() -> None:
+    network = cw.Network(model_of(nn.Conv2d(3, 32, 3)), cw.Preprocess(size=(120, 120)))
+    other, images = copy.copy(network), torch.rand(1, 3, 120, 120)
+    other.model, other._layers = copy.deepcopy(network.model), None
+    for each in (network, other, network, other):
+        trace = each.trace(images, "0", wrt="image")
+        assert ImageConvolution.__name__ in type(trace["0"].grad_fn).__name__
