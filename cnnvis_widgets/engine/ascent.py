@@ -18,7 +18,7 @@ from .feature_objectives import each_its_own
 from .network import Network
 from .objectives import Target
 from .octave_plan import Octave, planned, shared
-from .optimizers import optimizer_of
+from .optimizers import optimizer_of, uphill
 from .parameterization import Canvas, MaCo, Pixels
 from .plain_numbers import whole
 from .recipe import LBFGS, Recipe
@@ -185,13 +185,15 @@ class Ascent:
     def _moved_by(self, drawn: Drawn) -> Tensor:
         """Take the step of the optimizer; the scores before it."""
         scores: list[Tensor] = []
+        up = uphill(self._optimizer)
 
         def ascend() -> Tensor:
             score, gradients = self._gradients(drawn)
             scores.append(score)
             for leaf, gradient in zip(self._leaves, gradients, strict=True):
-                # torch's optimizers go down; and the fused ones take gradients to lie in memory as their leaves do.
-                leaf.grad = -gradient.contiguous()
+                # Optimizers take gradients to lie in memory as their leaves do.
+                gradient = gradient.contiguous()  # noqa: PLW2901
+                leaf.grad = gradient if up else -gradient
             return -score.sum()
 
         if isinstance(self._optimizer, torch.optim.LBFGS):

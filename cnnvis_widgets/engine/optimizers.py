@@ -11,7 +11,7 @@ from .recipe import LBFGS, Adam, Optimizer, Plain
 
 
 def optimizer_of(chosen: Optimizer, leaves: list[Tensor]) -> torch.optim.Optimizer:
-    """What goes down the gradients of leaves as a recipe says."""
+    """What moves leaves by their gradients as a recipe says; see `uphill` for which way."""
     if isinstance(chosen, LBFGS):
         return torch.optim.LBFGS(leaves, chosen.rate, max_iter=1, history_size=chosen.memory)
     if isinstance(chosen, Adam):
@@ -22,9 +22,14 @@ def optimizer_of(chosen: Optimizer, leaves: list[Tensor]) -> torch.optim.Optimiz
 def _adam(leaves: list[Tensor], rate: float) -> torch.optim.Optimizer:
     """In one pass over memory where this torch can on this device."""
     try:
-        return torch.optim.Adam(leaves, rate, fused=True)
+        return torch.optim.Adam(leaves, rate, fused=True, maximize=True)
     except RuntimeError:
-        return torch.optim.Adam(leaves, rate)
+        return torch.optim.Adam(leaves, rate, maximize=True)
+
+
+def uphill(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether it goes up the gradients it is given; else these have to be turned round."""
+    return bool(optimizer.param_groups[0].get("maximize", False))
 
 
 class PlainSteps(torch.optim.Optimizer):
