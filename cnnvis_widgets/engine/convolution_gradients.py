@@ -58,14 +58,8 @@ class Axis(NamedTuple):
         return cls(kernel, block, blocks, window, -first, taps)
 
 
-class ImageConvolution(torch.autograd.Function):
-    """Puts a finished convolution of a picture into the graph. Differentiable with respect to its input alone."""
-
-    @staticmethod
-    def pays(module: nn.Conv2d, x: Tensor) -> bool:
-        """Whether it is faster than torch's way."""
-        positions = math.prod(x.shape[2:]) // math.prod(module.stride)
-        return _on_onednn(x) and len(x) * positions * module.out_channels >= _FEW
+class FinishedConvolution(torch.autograd.Function):
+    """Puts a finished convolution into the graph. Differentiable with respect to its input alone."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
@@ -74,6 +68,16 @@ class ImageConvolution(torch.autograd.Function):
         ctx.save_for_backward(module.weight)
         ctx.mark_dirty(output)
         return output
+
+
+class ImageConvolution(FinishedConvolution):
+    """The convolution of a picture."""
+
+    @staticmethod
+    def pays(module: nn.Conv2d, x: Tensor) -> bool:
+        """Whether it is faster than torch's way."""
+        positions = math.prod(x.shape[2:]) // math.prod(module.stride)
+        return _on_onednn(x) and len(x) * positions * module.out_channels >= _FEW
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:

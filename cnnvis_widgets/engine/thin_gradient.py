@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_input
 
 from .convolution_gradients import (
+    FinishedConvolution,
     ImageConvolution,
     Packed,
     PackedConvolution,
@@ -35,21 +36,13 @@ Thin: TypeAlias = "Mapping[nn.Module, Function]"
 _WHOLE = (SmallConvolution, PackedConvolution)
 
 
-class ThinConvolution(torch.autograd.Function):
-    """Puts a finished convolution into the graph. Differentiable with respect to its input alone."""
+class ThinConvolution(FinishedConvolution):
+    """A convolution of whose channels few matter."""
 
     @staticmethod
     def pays(_module: nn.Module, _x: Tensor) -> bool:
         """Always."""
         return True
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d) -> Tensor:
-        """`output` is what `module` made of `x`; it is given back as a part of the graph."""
-        ctx.module, ctx.shape = module, x.shape
-        ctx.save_for_backward(module.weight)
-        ctx.mark_dirty(output)
-        return output
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
