@@ -94,6 +94,8 @@ class Forward:
         Weights that are kept in order from pass to pass.
     """
 
+    of_a_pass = True  # its hooks are not the user's
+
     def __init__(
         self,
         model: nn.Module,

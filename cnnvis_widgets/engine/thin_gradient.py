@@ -103,6 +103,8 @@ def thin_layers(
 
 
 def _function_for(module: nn.Module, classes: int, *, to_image: bool, packed: bool) -> Function | None:
+    if _is_watched(module) or "forward" in vars(module):
+        return None  # what it does may be something else
     if _is_global_average(module):
         return GlobalAverage
     if _gives_classes(module, classes):
@@ -111,11 +113,9 @@ def _function_for(module: nn.Module, classes: int, *, to_image: bool, packed: bo
 
 
 def _faster(module: nn.Conv2d, *, packed: bool) -> Function | None:
-    """A faster way than torch's through a convolution; those that compute the output themselves only where nobody watches."""
+    """A faster way than torch's through a convolution."""
     if is_of_pictures(module):
         return ImageConvolution
-    if _is_watched(module):
-        return None
     if packed and may_be_packed(module):
         return PackedConvolution
     return SmallConvolution if may_be_small(module) else None
@@ -154,6 +154,8 @@ class ThinHooks:
     used : set of nn.Module
         What has been differentiated in the thin way.
     """
+
+    of_a_pass = True
 
     def __init__(
         self,
@@ -235,4 +237,6 @@ def lean_heads(model: nn.Module, classes: int, wanted: int) -> tuple[nn.Module, 
 
 
 def _is_watched(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks)  # noqa: SLF001 (whether the user has hooks of their own)
+    """Whether the user has hooks of their own: they may change what the module gives. Those of a pass in another thread are ours."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
+    return any(not getattr(getattr(hook, "__self__", None), "of_a_pass", False) for some in hooks for hook in some.values())

@@ -196,6 +196,37 @@ def test_what_the_user_watches_runs_as_it_always_does() -> None:
     assert not thin_layers(model, 3, to_image=True)
 
 
+@pytest.mark.parametrize("place", [0, 2, 4])
+@pytest.mark.parametrize("how", ["hook", "forward"])
+def test_a_layer_whose_output_the_user_changes_is_left_to_autograd(place: int, how: str) -> None:
+    """The picture's convolution, one that gives the classes, and a global average."""
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 32, 3), nn.ReLU(), nn.Conv2d(32, 40, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
+    if how == "hook":
+        model[place].register_forward_hook(lambda _module, _inputs, output: output * output)
+    else:
+        plain = model[place].forward
+        model[place].forward = lambda x: plain(x) ** 2
+    network, images = cw.Network(model.eval(), cw.Preprocess(size=(120, 120))), torch.rand(1, 3, 120, 120)
+    trace = network.trace(images, wrt="image")
+    leaf = images.clone().requires_grad_()
+    (true,) = torch.autograd.grad(model(leaf)[:, 1].sum(), leaf)
+    assert true.abs().max() > 0
+    torch.testing.assert_close(trace.gradient(trace.logits[:, 1], "image"), true, atol=1e-10, rtol=1e-4)
+
+
+def test_hooks_of_another_pass_are_not_the_user_s() -> None:
+    network = cw.Network(model_of(nn.Conv2d(3, 32, 3)), cw.Preprocess(size=(120, 120)))
+    found: list[bool] = []
+    with network.edit(
+        "0", lambda output: found.append(network.model[0] in thin_layers(network.model, 5, to_image=True)) or output
+    ):
+        network.trace(torch.rand(1, 3, 120, 120), "0", wrt="image")
+    assert found == [True]
+
+
 def test_a_layer_of_a_kind_of_its_own_is_left_to_autograd() -> None:
     class Own(nn.Conv2d):
         def forward(self, x):
