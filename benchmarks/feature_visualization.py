@@ -27,6 +27,7 @@ import torch
 import torchvision
 from _timing import Limit, take_turns, told
 from torch import nn
+from torch.nn import functional
 
 import cnnvis_widgets as cw
 from cnnvis_widgets.engine import ascent as ascents
@@ -87,18 +88,17 @@ def picture(network: cw.Network, layer: str, channels: list[int], size: int, bat
     return lambda: cw.activation_maximization(network, wanted, recipe=recipe, size=size, batch=batch).result()
 
 
-def bare_pass(network: cw.Network, layer: str, size: int) -> Callable[[], object]:
-    """Forward from a picture to the layer and back, written by hand: channels_last, and nothing but the picture's gradient."""
+def forward_to(network: cw.Network, layer: str) -> Callable[[torch.Tensor], torch.Tensor]:
+    """What the layer's channel makes of a picture, by plain torch: channels_last, and stopped there."""
     model = network.model
     module = dict(model.named_modules())[layer]
-    image = torch.rand(1, 3, size, size, requires_grad=True)
     kept: dict[str, torch.Tensor] = {}
 
     def reached(_module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
         kept["output"] = output
         raise Reached
 
-    def call() -> object:
+    def call(image: torch.Tensor) -> torch.Tensor:
         handle = module.register_forward_hook(reached)
         try:
             model(network.preprocess.normalize(image))
@@ -106,7 +106,34 @@ def bare_pass(network: cw.Network, layer: str, size: int) -> Callable[[], object
             pass
         finally:
             handle.remove()
-        return torch.autograd.grad(kept["output"][:, CHANNEL].mean(), image)
+        return kept["output"][:, CHANNEL].mean()
+
+    return call
+
+
+def bare_pass(network: cw.Network, layer: str, size: int) -> Callable[[], object]:
+    """Forward from a picture to the layer and back, and nothing but the picture's gradient."""
+    score = forward_to(network, layer)
+    image = torch.rand(1, 3, size, size, requires_grad=True)
+    return lambda: torch.autograd.grad(score(image), image)
+
+
+def step_by_hand(network: cw.Network, layer: str, size: int, pad: int) -> Callable[[], object]:
+    """The least that such a step is when written in torch: nothing is drawn, watched or kept."""
+    score = forward_to(network, layer)
+    frequencies, colors = torch.randn(1, 3, size, size // 2 + 1, 2) / 100, torch.rand(3, 3)
+    scale = torch.rand(size, size // 2 + 1, 2)
+    frequencies.requires_grad_()
+    optimizer = torch.optim.Adam([frequencies], 0.05, fused=True, maximize=True)
+    turn = torch.tensor([[[1.02, 0.1, 0.01], [-0.1, 1.02, 0.02]]])
+    grid = functional.affine_grid(turn, [1, 3, size + 2 * pad, size + 2 * pad], align_corners=False)
+
+    def call() -> None:
+        waves = torch.fft.irfft2(torch.view_as_complex(frequencies * scale), s=(size, size), norm="ortho")
+        image = torch.sigmoid((colors @ waves.flatten(2)).view(1, 3, size, size))
+        found = score(functional.grid_sample(image, grid, align_corners=False))
+        (frequencies.grad,) = torch.autograd.grad(found, frequencies)
+        optimizer.step()
 
     return call
 
@@ -141,8 +168,11 @@ def in_batches(network: cw.Network, layer: str, turns: int, threads: int) -> Non
 def cost_of_a_step(network: cw.Network, layer: str, turns: int) -> None:
     """A step against forward and backward alone, at the same size."""
     ascent = cw.Ascent(network, cw.channel(layer, CHANNEL), cw.Recipe(steps=10**6), size=224)
-    times = take_turns({"step": ascent.step, "pass": bare_pass(network, layer, 248)}, 15 * turns, 5)
+    by_hand = step_by_hand(network, layer, 224, 12)
+    candidates = {"step": ascent.step, "pass": bare_pass(network, layer, 248), "by hand": by_hand}
+    times = take_turns(candidates, 15 * turns, 5)
     told(f"{layer}: a step / forward and backward, 224 px", times["step"].over(times["pass"]), Limit(1.15))
+    told(f"{layer}: such a step by hand / forward and backward", times["by hand"].over(times["pass"]))
     told(f"{layer}: forward and backward", times["pass"].least, unit="ms")
     for part, taken in parts_of_a_step(ascent, 15 * turns).items():
         told(f"{layer}: of a step, {part}", taken, unit="ms")

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .errors import AscentError, LayerError
-from .objectives import Objective, channel, classes_read
+from .objectives import Objective, channel, channels_read, classes_read
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -38,7 +38,8 @@ def channels(layer: str, indices: Sequence[int]) -> Objective:
         return maps[range(len(wanted)), wanted].reshape(len(wanted), -1).mean(1)
 
     each = tuple(channel(layer, index) for index in wanted)
-    return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each)
+    read = channels_read(each)
+    return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each, channels=read)
 
 
 def each_its_own(objectives: Sequence[Objective]) -> Objective:
@@ -56,7 +57,8 @@ def each_its_own(objectives: Sequence[Objective]) -> Objective:
         return torch.stack([answers[id(each)][index] for index, each in enumerate(listed)])
 
     logits = any(each.logits for each in listed)
-    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, classes_read(listed))
+    read = classes_read(listed), channels_read(listed)
+    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, *read)
 
 
 def one_each(scores: Any, count: int, name: str) -> Tensor:
@@ -93,7 +95,8 @@ def layer_energy(layer: str, index: int | None = None) -> Objective:
         return maps.square().reshape(len(maps), -1).mean(1) / 2
 
     name = layer if index is None else f"{layer}:{index}"
-    return Objective(score, (layer,), f"energy of {name}", logits=False)
+    read = None if index is None else ((layer, index),)
+    return Objective(score, (layer,), f"energy of {name}", logits=False, channels=read)
 
 
 def diversity(layer: str) -> Objective:

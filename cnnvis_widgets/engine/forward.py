@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from .convolution_gradients import Packed
 from .errors import LayerError
-from .thin_gradient import Thin, ThinHooks
+from .thin_gradient import Part, Thin, ThinHooks
 
 _locks: weakref.WeakKeyDictionary[nn.Module, threading.RLock] = weakref.WeakKeyDictionary()
 _locks_guard = threading.Lock()
@@ -88,8 +88,8 @@ class Forward:
         Keep `summary(name, output)` in place of the output.
     thin
         Layers to differentiate in the thin way.
-    heads, channels
-        Convolutions that give the classes, and which of their channels are wanted: the others read NaN.
+    parts
+        Convolutions of which only some channels are computed, unless they are edited.
     packed
         Weights that are kept in order from pass to pass.
     """
@@ -107,8 +107,7 @@ class Forward:
         stop: bool = False,
         summary: Callable[[str, Tensor], Any] | None = None,
         thin: Thin | None = None,
-        heads: Sequence[nn.Module] = (),
-        channels: Sequence[int] = (),
+        parts: Mapping[nn.Module, Part] | None = None,
         packed: dict[nn.Module, Packed] | None = None,
     ) -> None:
         self.model = model
@@ -119,8 +118,8 @@ class Forward:
         self.stop = stop
         self.summary = summary
         self.thin = thin if thin and leaves else {}
-        seen = {address.module for address in keep.values()} | {address.module for address, _ in edits}
-        self.heads, self.channels = [head for head in heads if head not in seen], channels
+        edited = {address.module for address, _ in edits}
+        self.parts = {module: part for module, part in (parts or {}).items() if module not in edited}
         self.packed = packed
         self.kept: dict[str, Any] = {}
         self.used: set[nn.Module] = set()  # layers that were differentiated in the thin way
@@ -160,7 +159,7 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        thin = ThinHooks(self.thin, self.heads, self.channels, self.packed)
+        thin = ThinHooks(self.thin, self.parts, self.packed)
         handles: list[Any] = [thin]
         handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None

@@ -28,7 +28,8 @@ from .outputs import default_output, is_detection
 from .preprocess import Preprocess
 from .rectifier import Rule
 from .results import Predictions
-from .thin_gradient import Thin, lean_heads, thin_layers
+from .sparing import Sparing
+from .thin_gradient import Part, Thin, lean_heads, thin_layers
 from .trace import IMAGE, Trace
 
 _TRIAL_SIZES = (
@@ -106,6 +107,8 @@ class Network:
         self._memory: dict[str, bool] = {}  # shared with copies of this network
         self._thin: _Ways = weakref.WeakKeyDictionary()  # likewise: which layers were worth it, in passes that went the same way
         self._packed: dict[nn.Module, Packed] | None = None
+        self._sparing: Sparing | None = None
+        self._parts: Mapping[nn.Module, Part] = {}
         self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
@@ -217,7 +220,14 @@ class Network:
         """The same network, to be differentiated again and again while its weights stay: they are kept as the processor wants them."""
         prepared = copy.copy(self)
         prepared._packed, prepared._thin = {}, weakref.WeakKeyDictionary()  # noqa: SLF001 (its own kind)
+        prepared._sparing = Sparing()  # noqa: SLF001
         return prepared
+
+    def with_parts(self, parts: Mapping[nn.Module, Part]) -> Network:
+        """The same network, of whose convolutions some are computed in part only."""
+        other = copy.copy(self)
+        other._parts, other._sparing = parts, None  # noqa: SLF001 (its own kind)
+        return other
 
     def predict(self, images: ImageLike | Sequence[ImageLike]) -> Predictions:
         """Classify pictures: anything `read` takes."""
@@ -269,6 +279,7 @@ class Network:
         addresses = {name: self.layer(name).address for name in keep}
         images = self.read(images)
         way = (keep, wanted, logits, images.shape)
+        heads = self._lean_heads(keep, len(classes)) if classes else ()
         forward = Forward(
             self.model,
             addresses,
@@ -277,8 +288,7 @@ class Network:
             mutated=self._mutated,
             stop=not logits and bool(keep),
             thin=self._thin_layers(way) if wanted else None,
-            heads=self._lean_heads(keep, len(classes)) if classes else (),
-            channels=classes or (),
+            parts={**self._parts, **{head: Part(list(classes or ()), torch.nan) for head in heads}},
             packed=self._packed,
         )
         trace = Trace(self, images, wanted)
@@ -305,6 +315,8 @@ class Network:
             As for `trace`.
         """
         images = self.read(images)
+        if self._sparing is not None and wrt in (None, IMAGE) and not (layers or rectify or self._edits):
+            return self.with_parts(self._sparing.parts(self, images, objectives)).ask(images, *objectives, wrt=wrt)
         read = dict.fromkeys([*layers, *(name for objective in objectives for name in objective.layers)])
         logits = any(objective.logits for objective in objectives)
         named = classes_read(objectives) if logits else None

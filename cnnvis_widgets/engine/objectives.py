@@ -45,6 +45,8 @@ class Objective:
         If it asks something else of every picture of a batch: the objective of each.
     classes
         The classes whose scores it reads, where it reads no others; None where that is not known.
+    channels
+        Likewise the channels of `layers`: pairs (layer, index).
     """
 
     score: Callable[[Trace], Tensor]
@@ -53,6 +55,7 @@ class Objective:
     logits: bool = True
     each: tuple[Objective, ...] = ()
     classes: tuple[int | str, ...] | None = None
+    channels: tuple[tuple[str, int], ...] | None = None
 
     def of_picture(self, index: int) -> Objective:
         """What it asks of one picture of a batch, for copies of that picture."""
@@ -79,7 +82,7 @@ class Objective:
     def __neg__(self) -> Objective:
         """The objective turned round."""
         name, each = f"\N{MINUS SIGN}{self.name}", tuple(-one for one in self.each)
-        return Objective(lambda trace: -self(trace), self.layers, name, self.logits, each, self.classes)
+        return replace(self, score=lambda trace: -self(trace), name=name, each=each)
 
     def __radd__(self, other: float) -> Objective:
         """So that numbers and `sum` work."""
@@ -102,13 +105,13 @@ class Objective:
             count = max(len(self.each), len(second.each))
             each = tuple(self.of_picture(k).combined(second.of_picture(k), combine, sign) for k in range(count))
             name = f"({self.name} {sign} {second.name})"
-            classes = classes_read([self, second])
-            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, classes)
+            read = classes_read([self, second]), channels_read([self, second])
+            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, *read)
         if not isinstance(other, (int, float)):
             return NotImplemented
         each = tuple(one.combined(other, combine, sign) for one in self.each)
         name = f"({self.name} {sign} {other:g})"
-        return Objective(lambda trace: combine(self(trace), other), self.layers, name, self.logits, each, self.classes)
+        return replace(self, score=lambda trace: combine(self(trace), other), name=name, each=each)
 
 
 def classes_read(objectives: Sequence[Objective]) -> tuple[int | str, ...] | None:
@@ -118,6 +121,16 @@ def classes_read(objectives: Sequence[Objective]) -> tuple[int | str, ...] | Non
         if objective.logits and objective.classes is None:
             return None
         found.update(dict.fromkeys(objective.classes or ()))
+    return tuple(found)
+
+
+def channels_read(objectives: Sequence[Objective]) -> tuple[tuple[str, int], ...] | None:
+    """The channels (layer, index) that some objectives read together; None if one of them may read any of a layer."""
+    found: dict[tuple[str, int], None] = {}
+    for objective in objectives:
+        if objective.layers and objective.channels is None:
+            return None
+        found.update(dict.fromkeys(objective.channels or ()))
     return tuple(found)
 
 
@@ -209,7 +222,7 @@ def channel(layer: str, index: int) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _by_picture(_channel(trace, layer, index)).mean(1)
 
-    return Objective(score, (layer,), f"{layer}:{index}", logits=False)
+    return Objective(score, (layer,), f"{layer}:{index}", logits=False, channels=((layer, index),))
 
 
 def neuron(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
@@ -228,7 +241,7 @@ def neuron(layer: str, index: int, row: int | None = None, column: int | None = 
         return maps[:, r, c]
 
     place = "" if row is None and column is None else f"@{row},{column}"
-    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False)
+    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False, channels=((layer, index),))
 
 
 def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Objective:
@@ -260,8 +273,11 @@ def unit(address: str, network: Network) -> Objective:
     layer, index = network.layer(found["layer"]).name, int(found["channel"])
     if found["row"] is not None:
         return replace(neuron(layer, index, int(found["row"]), int(found["column"])), name=address.strip())
-    strongest = Objective(lambda trace: _by_picture(_channel(trace, layer, index)).max(1).values, (layer,), logits=False)
-    return replace(strongest, name=address.strip())
+    return replace(
+        channel(layer, index),
+        score=lambda trace: _by_picture(_channel(trace, layer, index)).max(1).values,
+        name=address.strip(),
+    )
 
 
 def unit_squared(address: str, network: Network) -> Objective:
@@ -340,7 +356,7 @@ def questions_for(target: Target | Sequence[Target] | Tensor | None, network: Ne
         return torch.stack([answers[objective][picture] for picture, objective in enumerate(each)])
 
     logits = any(objective.logits for objective in each)
-    together = Objective(score, layers, "targets", logits, tuple(each), classes_read(each))
+    together = Objective(score, layers, "targets", logits, tuple(each), classes_read(each), channels_read(each))
     return [Question(together, tuple(objective.name for objective in each))]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,39 @@ class ThinConvolution(FinishedConvolution):
         return made, None, None
 
 
+class Part(NamedTuple):
+    """The channels of a convolution that are computed, and what the others read."""
+
+    channels: list[int]
+    rest: float
+
+
+class PartOfConvolution(torch.autograd.Function):
+    """Puts a convolution of which only some channels are computed into the graph. Differentiable with respect to its input alone."""
+
+    @staticmethod
+    def pays(_module: nn.Module, _x: Tensor) -> bool:
+        """Always."""
+        return True
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d, channels: list[int]) -> Tensor:
+        """`output` is what was computed; it is given back as a part of the graph."""
+        ctx.module, ctx.shape, ctx.channels = module, x.shape, channels
+        ctx.save_for_backward(module.weight)
+        ctx.mark_dirty(output)
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """The transposed convolution over these channels."""
+        if not ctx.channels:
+            return gradients[0].new_zeros(ctx.shape), None, None, None
+        gradient, weight, module = gradients[0][:, ctx.channels], ctx.saved_tensors[0][ctx.channels], ctx.module
+        made = conv2d_input(ctx.shape, weight, gradient, module.stride, module.padding, module.dilation)
+        return made, None, None, None
+
+
 class GlobalAverage(torch.autograd.Function):
     """Puts a finished average over all positions into the graph."""
 
@@ -103,7 +136,7 @@ def thin_layers(
 
 
 def _function_for(module: nn.Module, classes: int, *, to_image: bool, packed: bool) -> Function | None:
-    if _is_watched(module) or "forward" in vars(module):
+    if is_watched(module) or "forward" in vars(module):
         return None  # what it does may be something else
     if _is_global_average(module):
         return GlobalAverage
@@ -142,10 +175,8 @@ class ThinHooks:
     ----------
     modules
         What is differentiated in the thin way.
-    heads
-        Convolutions that give the classes, of which only some channels are computed; the others read NaN.
-    channels
-        These channels.
+    parts
+        Convolutions of which only some channels are computed.
     packed
         Weights kept in order, by module; filled here.
 
@@ -160,17 +191,16 @@ class ThinHooks:
     def __init__(
         self,
         modules: Thin,
-        heads: Collection[nn.Module] = (),
-        channels: Sequence[int] = (),
+        parts: Mapping[nn.Module, Part] | None = None,
         packed: dict[nn.Module, Packed] | None = None,
     ) -> None:
-        self._thin, self._heads, self._channels = modules, heads, list(channels)
+        self._thin, self._parts = modules, parts or {}
         self._packed = {} if packed is None else packed
         self.used: set[nn.Module] = set()
         self._recording = False
         self._thread = threading.get_ident()
         self._input: Tensor | None = None
-        watched = dict.fromkeys([*modules, *heads])
+        watched = dict.fromkeys([*modules, *self._parts])
         self._handles = [module.register_forward_pre_hook(self._before) for module in watched]
         self._handles += [module.register_forward_hook(self._after) for module in watched]
 
@@ -183,13 +213,13 @@ class ThinHooks:
         self._recording, self._input = False, None
         if threading.get_ident() != self._thread or len(args) != 1 or args[0].ndim != 4:
             return None  # somebody else runs the model meanwhile, perhaps to train it
-        function, x = self._thin.get(module), args[0]
+        function, x = self._function_of(module), args[0]
         self._recording = (
             function is not None and torch.is_grad_enabled() and x.requires_grad and function.pays(module, x)
         )
         if self._recording:
             torch.set_grad_enabled(False)
-        if module in self._heads or (self._recording and function in _WHOLE):
+        if module in self._parts or (self._recording and function in _WHOLE):
             self._input = x
             return (x[:0],)  # the module runs on no picture: its output tells the size
         return None
@@ -200,30 +230,39 @@ class ThinHooks:
         x = args[0]
         if self._input is not None:
             x = self._input
-            if module in self._heads:
-                output = _some_channels(module, x, self._channels, output.shape[2:])
+            if module in self._parts:
+                output = _some_channels(module, x, self._parts[module], output.shape[2:])
         if self._recording:
             torch.set_grad_enabled(True)
             self.used.add(module)
             return self._recorded(module, x, output)
         return output
 
+    def _function_of(self, module: nn.Module) -> Function | None:
+        return PartOfConvolution if module in self._parts else self._thin.get(module)
+
     def _recorded(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
-        function, more = self._thin[module], []
-        if isinstance(module, nn.Conv2d) and function is PackedConvolution:
+        function: Function = self._function_of(module)
+        more: list[Any] = []
+        if module in self._parts:
+            more = [self._parts[module].channels]
+        elif isinstance(module, nn.Conv2d) and function is PackedConvolution:
             more = [self._packed.setdefault(module, Packed(module))]
         made: Tensor = function.apply(x, output, module, *more)
         return made
 
 
-def _some_channels(module: nn.Module, x: Tensor, channels: list[int], size: Sequence[int]) -> Tensor:
-    """What a convolution makes of `x` in some of its channels, NaN in the others."""
+def _some_channels(module: nn.Module, x: Tensor, part: Part, size: Sequence[int]) -> Tensor:
+    """What a convolution makes of `x` in some of its channels."""
     conv: Any = module
-    bias = None if conv.bias is None else conv.bias[channels]
-    found = functional.conv2d(x, conv.weight[channels], bias, conv.stride, conv.padding, conv.dilation)
+    channels, found = part.channels, x
+    if channels:
+        bias = None if conv.bias is None else conv.bias[channels]
+        found = functional.conv2d(x, conv.weight[channels], bias, conv.stride, conv.padding, conv.dilation)
     shape = (len(x), conv.out_channels, *size)
-    output = torch.empty(shape, dtype=found.dtype, device=x.device, memory_format=torch.channels_last).fill_(torch.nan)
-    output[:, channels] = found
+    output = torch.empty(shape, dtype=found.dtype, device=x.device, memory_format=torch.channels_last).fill_(part.rest)
+    if channels:
+        output[:, channels] = found
     return output
 
 
@@ -232,11 +271,11 @@ def lean_heads(model: nn.Module, classes: int, wanted: int) -> tuple[nn.Module, 
     return tuple(
         module
         for module in model.modules()
-        if _gives_classes(module, classes) and wanted <= classes // 4 and not _is_watched(module)
+        if _gives_classes(module, classes) and wanted <= classes // 4 and not is_watched(module)
     )
 
 
-def _is_watched(module: nn.Module) -> bool:
+def is_watched(module: nn.Module) -> bool:
     """Whether the user has hooks of their own: they may change what the module gives. Those of a pass in another thread are ours."""
     hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)  # noqa: SLF001
     return any(not getattr(getattr(hook, "__self__", None), "of_a_pass", False) for some in hooks for hook in some.values())
