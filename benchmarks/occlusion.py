@@ -3,7 +3,8 @@
 Windows of 32 pixels at every 16th and every 8th pixel of pictures of 224 × 224, one thread. Captum stands twice: as shipped (a model
 and pictures as torchvision and torch give them), and with both in channels_last; each with the best number of perturbations at once of
 those tried. squeezenet1_1 and mobilenet_v2 have ImageNet's weights where `../shared/data` (or `$CNNVIS_DATA`) has them; the others,
-and all where it is absent, random ones, which take as long. Multiply-adds are those of convolutions.
+and all where it is absent, random ones. Exact maps take as long with these; approximate ones take longer, since the maps of random
+networks are rough and little of them can be told from the rest. Multiply-adds are those of convolutions.
 
 Run it for some networks, and some strides, only: `python benchmarks/occlusion.py resnet18 vgg16 --stride 16`.
 """
@@ -28,6 +29,7 @@ from torch import Tensor
 
 import cnnvis_widgets as cw
 from cnnvis_widgets.engine.covers import sliding
+from cnnvis_widgets.engine.falls import LIMITS as LIMITS_OF_REACH
 from cnnvis_widgets.engine.incremental import Incremental
 
 DATA = Path(os.environ.get("CNNVIS_DATA") or Path(__file__).parents[2] / "shared" / "data")
@@ -145,7 +147,9 @@ def compare(name: str, stride: int, turns: int, at_once: dict[str, tuple[int, ..
     rough = [likeness(network, image, target, stride, clock) for image, target in zip(images, targets, strict=True)]
     similar, computed = (statistics.median(each) for each in zip(*rough, strict=True))
     shipped, layout, _, fast = LIMITS[name]
-    print(f"\n{name}, every {stride} pixels: exact {clock.told('exact')}; off from Captum's by {off:.1e} of the logits")
+    weights = "ImageNet's" if (DATA / WEIGHTS.get(name, "none")).is_file() else "random"
+    print(f"\n{name}, {weights} weights, every {stride} pixels")
+    print(f"  exact: {clock.told('exact')}; off from Captum's by {off:.1e} of the logits")
     for kind, limit in zip(KINDS, (shipped, layout), strict=True):
         taken, count = best(clock, kind)
         told(f"captum {kind} ({count} at once) / exact", taken / clock.least("exact"), Limit(limit, at_most=False))
@@ -182,7 +186,7 @@ def limits_of_approximation(
     from skimage.metrics import structural_similarity
 
     similar: dict[int, list[float]] = {2: [], 4: []}
-    half: list[float] = []
+    shortened: dict[float, list[float]] = {limit: [] for limit in (1.0, *LIMITS_OF_REACH)}
     clock = Clock()
     for image, target in zip(images[:LIMITING], targets, strict=False):
         exact = cw.occlusion(network, image, target, window=WINDOW, stride=stride).result()
@@ -192,14 +196,18 @@ def limits_of_approximation(
             kept = np.where(np.arange(len(falls)) % share == 0, falls, np.nan)
             drawn = covers.average(covers.completed(kept))
             found.append(float(structural_similarity(exact.values[0], drawn.astype(np.float32), data_range=span)))
-        asking = Incremental(network, image, [cw.class_score(target)], precision="bfloat16")
-        every = clock.take("bfloat16", lambda asking=asking, covers=covers: scores_of(asking, covers))
-        rough = covers.average(float(asking.base[0]) - every)
-        half.append(float(structural_similarity(exact.values[0], rough.astype(np.float32), data_range=span)))
+        for limit, found in shortened.items():
+            asked = [cw.class_score(target)]
+            asking = Incremental(network, image, asked, precision="bfloat16", limit=limit)
+            every = clock.take(f"{limit}", partial(scores_of, asking, covers))
+            rough = covers.average(float(asking.base[0]) - every)
+            found.append(float(structural_similarity(exact.values[0], rough.astype(np.float32), data_range=span)))
     for share, found in similar.items():
         told(f"SSIM with 1 of {share} places exact, the rest interpolated", statistics.median(found), unit="")
-    told("captum as shipped / every place in bfloat16", shipped / statistics.median(clock.cpu["bfloat16"]))
-    told("its SSIM", statistics.median(half), unit="")
+    for limit, found in shortened.items():
+        reach = "" if limit == 1 else f", followed over {limit:.0%} of a map"
+        told(f"captum as shipped / every place in bfloat16{reach}", shipped / statistics.median(clock.cpu[f"{limit}"]))
+        told("its SSIM", statistics.median(found), unit="")
 
 
 def scores_of(asking: Incremental, covers: Any) -> np.ndarray:

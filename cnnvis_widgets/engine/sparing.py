@@ -3,7 +3,7 @@
 A channel of a block depends on one channel of the block's last convolution, or on none where branches are joined. All the others
 take a tenth of the time of an ascent. Which ones they are is not read off the code but tried: the gradient says which channels
 matter, NaN in all others has to leave the score as it is, and score and gradient without them have to be those of the whole. If they
-are not, all is computed.
+are not, all is computed. What escapes this is a network that decides by its other channels, and for the first time only later.
 """
 
 from __future__ import annotations
