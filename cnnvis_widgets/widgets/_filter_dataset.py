@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, overload
 
 import numpy as np
 from PIL import Image
 
 _TRY = "give a list of pictures, or cw.folder(path)."
+#: An iterator is kept whole, so that it can be gone through again; one with more pictures than this may have no end.
+_MOST = 10_000
 
 
 class DataSet(Sequence[Any]):
@@ -18,12 +21,15 @@ class DataSet(Sequence[Any]):
     Parameters
     ----------
     given
-        Anything with a length and numbered items is left where it is, and may grow; of an iterator, the items are taken now.
+        Anything with a length and numbered items is left where it is, and may grow; of an iterator, the items are taken now, up to
+        10,000.
 
     Raises
     ------
     TypeError
         If it is no data set: nothing to go through, or one picture alone, which going through would take apart.
+    ValueError
+        If an iterator gives more.
     """
 
     def __init__(self, given: Any = None) -> None:
@@ -67,8 +73,13 @@ def _numbered(given: Any) -> Any:
     if wrong:
         msg = f"dataset is {wrong}"
         raise TypeError(msg)
-    numbered = hasattr(given, "__getitem__") and hasattr(given, "__len__")
-    return list(given) if isinstance(given, list) or not numbered else given
+    if hasattr(given, "__getitem__") and hasattr(given, "__len__"):
+        return list(given) if isinstance(given, list) else given
+    taken = list(islice(given, _MOST + 1))
+    if len(taken) > _MOST:
+        msg = f"dataset gives more than {_MOST:,} pictures and has no length: give a part of it, itertools.islice(pictures, {_MOST})."
+        raise ValueError(msg)
+    return taken
 
 
 def _why_none(given: Any) -> str:

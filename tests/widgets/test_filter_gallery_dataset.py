@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,13 @@ def test_a_data_set_that_the_network_cannot_take_is_said() -> None:
     gallery = done(cw.FilterGallery(network, "0", [torch.rand(3, 4, 4)] * 2, steps=STEPS, size=16, channel=0))
     assert "could not be looked through" in gallery.message
     assert finished(gallery) == list(range(4))
+
+
+def test_an_iterator_without_an_end_is_refused_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cnnvis_widgets.widgets._filter_dataset._MOST", 20)
+    assert len(DataSet(itertools.islice(itertools.repeat("a.png"), 20))) == 20
+    with pytest.raises(ValueError, match="more than 20 pictures and has no length: give a part of it"):
+        DataSet(itertools.repeat("a.png"))
 
 
 def test_an_iterator_is_gone_through_once_and_kept(network: cw.Network, pictures: list[Any]) -> None:
