@@ -16,7 +16,7 @@ import os
 import statistics
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,11 @@ from _timing import Limit, told
 from torch import Tensor
 
 import cnnvis_widgets as cw
-from cnnvis_widgets.engine.covers import sliding
+from cnnvis_widgets.engine.covers import Covers, sliding
 from cnnvis_widgets.engine.falls import LIMITS as LIMITS_OF_REACH
 from cnnvis_widgets.engine.incremental import Incremental
+from cnnvis_widgets.engine.interpolation import smoothest
+from cnnvis_widgets.engine.occlusion_map import OcclusionMap
 
 DATA = Path(os.environ.get("CNNVIS_DATA") or Path(__file__).parents[2] / "shared" / "data")
 WEIGHTS = {
@@ -144,7 +146,13 @@ def compare(name: str, stride: int, turns: int, at_once: dict[str, tuple[int, ..
                 theirs = clock.take(f"{kind}, {count}", partial(make, *asked, count))
                 off = max(off, float(np.abs(exact.values[0] - theirs[0, 0].numpy()).max()) / size)
             at_once[kind] = (best(clock, kind)[1],)  # from then on, only the best
-    rough = [likeness(network, image, target, stride, clock) for image, target in zip(images, targets, strict=True)]
+    exact_maps = [each.result() for each in maps_of(network, images, targets, stride)]
+    rough = [
+        likeness(exact, steps, clock)
+        for exact, steps in zip(
+            exact_maps, maps_of(network, images, targets, stride, exact=False, precision="bfloat16"), strict=True
+        )
+    ]
     similar, computed = (statistics.median(each) for each in zip(*rough, strict=True))
     shipped, layout, _, fast = LIMITS[name]
     weights = "ImageNet's" if (DATA / WEIGHTS.get(name, "none")).is_file() else "random"
@@ -157,7 +165,7 @@ def compare(name: str, stride: int, turns: int, at_once: dict[str, tuple[int, ..
     told("captum as shipped / approximate, bfloat16", best(clock, "as shipped")[0] / taken, Limit(fast, at_most=False))
     told(f"its SSIM to the exact map, median of {len(images)}", similar, Limit(0.95, at_most=False), "")
     told("share of the places that it computes, median", computed, unit="")
-    limits_of_approximation(network, images, targets, stride, best(clock, "as shipped")[0])
+    limits_of_approximation(network, images, targets, exact_maps, best(clock, "as shipped")[0])
     first_map(network, images[0], targets[0], stride, clock)
     ceiling(network, images[0], stride, name)
 
@@ -167,47 +175,57 @@ def best(clock: Clock, kind: str) -> tuple[float, int]:
     return min((clock.least(f"{kind}, {count}"), count) for count in AT_ONCE if f"{kind}, {count}" in clock.cpu)
 
 
-def likeness(network: cw.Network, image: Tensor, target: int, stride: int, clock: Clock) -> tuple[float, float]:
+def maps_of(
+    network: cw.Network, images: list[Tensor], targets: list[int], stride: int, **options: Any
+) -> Iterator[cw.Steps[OcclusionMap]]:
+    """Maps of all pictures, one kind after the other as they would be asked for: oneDNN keeps what a thousand shapes need."""
+    for image, target in zip(images, targets, strict=True):
+        yield cw.occlusion(network, image, target, window=WINDOW, stride=stride, **options)
+
+
+def likeness(exact: OcclusionMap, steps: cw.Steps[OcclusionMap], clock: Clock) -> tuple[float, float]:
     """Structural similarity (Wang et al. 2004) of the approximate map to the exact one, and the share of places computed."""
+    rough = clock.take("approximate", steps.result)
+    return similarity(exact, rough.values[0]), float(np.isfinite(rough.scores).mean())
+
+
+def similarity(exact: OcclusionMap, values: np.ndarray) -> float:
+    """Of a map to the exact one."""
     from skimage.metrics import structural_similarity
 
-    options: dict[str, Any] = {"window": WINDOW, "stride": stride}
-    exact = cw.occlusion(network, image, target, **options).result().values[0]
-    ours = partial(cw.occlusion, network, image, target, **options, exact=False, precision="bfloat16")
-    rough = clock.take("approximate", lambda: ours().result())
-    found = structural_similarity(exact, rough.values[0], data_range=float(exact.max() - exact.min()))
-    return float(found), float(np.isfinite(rough.scores).mean())
+    span = float(exact.values.max() - exact.values.min())
+    return float(structural_similarity(exact.values[0], values.astype(np.float32), data_range=span))
 
 
 def limits_of_approximation(
-    network: cw.Network, images: list[Tensor], targets: list[int], stride: int, shipped: float
+    network: cw.Network, images: list[Tensor], targets: list[int], exact_maps: list[OcclusionMap], shipped: float
 ) -> None:
     """What stops approximate maps: how much can be left out at all, and what is gained by each way of leaving something out."""
-    from skimage.metrics import structural_similarity
-
-    similar: dict[int, list[float]] = {2: [], 4: []}
-    shortened: dict[float, list[float]] = {limit: [] for limit in (1.0, *LIMITS_OF_REACH)}
-    clock = Clock()
-    for image, target in zip(images[:LIMITING], targets, strict=False):
-        exact = cw.occlusion(network, image, target, window=WINDOW, stride=stride).result()
-        covers, falls = exact.covers, (exact.clean[:, None, None] - exact.scores)[0].ravel()
-        span = float(exact.values.max() - exact.values.min())
-        for share, found in similar.items():
-            kept = np.where(np.arange(len(falls)) % share == 0, falls, np.nan)
-            drawn = covers.average(covers.completed(kept))
-            found.append(float(structural_similarity(exact.values[0], drawn.astype(np.float32), data_range=span)))
-        for limit, found in shortened.items():
-            asked = [cw.class_score(target)]
-            asking = Incremental(network, image, asked, precision="bfloat16", limit=limit)
-            every = clock.take(f"{limit}", partial(scores_of, asking, covers))
-            rough = covers.average(float(asking.base[0]) - every)
-            found.append(float(structural_similarity(exact.values[0], rough.astype(np.float32), data_range=span)))
-    for share, found in similar.items():
-        told(f"SSIM with 1 of {share} places exact, the rest interpolated", statistics.median(found), unit="")
-    for limit, found in shortened.items():
+    known: dict[str, list[float]] = {"1 of 2 places, a checkerboard": [], "1 of 4 places, every other": []}
+    for exact in exact_maps[:LIMITING]:
+        covers, falls = covers_of(exact), (exact.clean[:, None, None] - exact.scores)[0]
+        row, column = np.indices(falls.shape)
+        for found, mask in zip(
+            known.values(), ((row + column) % 2 == 0, (row % 2 == 0) & (column % 2 == 0)), strict=True
+        ):
+            found.append(similarity(exact, covers.average(smoothest(np.where(mask, falls, np.nan)).ravel())))
+    for title, found in known.items():
+        told(f"SSIM with {title} exact, the rest interpolated", statistics.median(found), unit="")
+    for limit in (1.0, *LIMITS_OF_REACH):
+        clock, found = Clock(), []
+        for image, target, exact in zip(images[:LIMITING], targets, exact_maps, strict=False):
+            asking = Incremental(network, image, [cw.class_score(target)], precision="bfloat16", limit=limit)
+            every = clock.take("bfloat16", partial(scores_of, asking, covers_of(exact)))
+            found.append(similarity(exact, covers_of(exact).average(float(asking.base[0]) - every)))
         reach = "" if limit == 1 else f", followed over {limit:.0%} of a map"
-        told(f"captum as shipped / every place in bfloat16{reach}", shipped / statistics.median(clock.cpu[f"{limit}"]))
+        told(f"captum as shipped / every place in bfloat16{reach}", shipped / statistics.median(clock.cpu["bfloat16"]))
         told("its SSIM", statistics.median(found), unit="")
+
+
+def covers_of(found: OcclusionMap) -> Covers:
+    """Where it was covered."""
+    assert found.covers is not None
+    return found.covers
 
 
 def scores_of(asking: Incremental, covers: Any) -> np.ndarray:

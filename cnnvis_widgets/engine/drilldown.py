@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
 from .covers import Covers
+from .interpolation import smoothest
 
-#: Shares of the candidates that are asked first, and at a time after that, and so many at least.
-_FIRST, _PORTION, _LEAST = 0.3, 0.15, 24
-#: It goes on while the error of what was expected is above this share of the map's standard deviation.
-TOLERANCE = 0.3
+#: Shares of the places left that are asked at a time: of those amid four known ones, at first and then; of the others; and the least.
+_FIRST, _AMID, _OTHERS, _LEAST = 0.1, 0.06, 0.02, 12
+#: Of these, so many are taken from all over the map, the others from where it moves most.
+_ANYWHERE = 0.35
+#: It goes on while the error of what was expected is above these shares of the map's standard deviation: where it moves, and anywhere.
+TOLERANCES = (0.4, 0.15)
 
 
 class Estimate(NamedTuple):
@@ -34,7 +38,8 @@ def drill_down(
     ask
         A function of places that yields (places, values) until all are answered.
     known
-        What is known already: at least one place in two, down and across, is asked beside.
+        What is known already: at least one place in two, down and across, is asked beside. Then those amid four of these, then
+        the others; most where the map moves most, until what is found is what was expected.
 
     Yields
     ------
@@ -52,41 +57,44 @@ def drill_down(
     for places, answers in ask(half):
         values[places], found[places] = answers, True
         yield Estimate(values, found)
-    expected = between(values.reshape(covers.grid))
-    left = np.flatnonzero(~found)
-    left = left[np.argsort(-_around(expected).ravel()[left], kind="stable")]
-    expected = expected.ravel()
-    values = np.where(found, values, expected)
-    ends = np.cumsum([_FIRST] + [_PORTION] * int(1 / _PORTION)) * len(left)
-    for some in np.split(left, [int(end) for end in ends if _LEAST <= end < len(left)]):
-        for places, answers in ask(some):
-            values[places], found[places] = answers, True
-            yield Estimate(values, found)
-        error = float(np.sqrt(np.mean((values[some] - expected[some]) ** 2)))
-        if error < TOLERANCE * float(values[found].std()):
-            break
-    yield Estimate(values, found)
+    amid = (row % 2 == 1) & (
+        column % 2 == 1
+    )  # farthest from what is known: with these, every place has a known one beside it
+    left = int((~found).sum())
+    for among, first, then in ((amid, _FIRST, _AMID), (np.ones_like(amid), _OTHERS, _OTHERS)):
+        for turn in count():
+            candidates = np.flatnonzero(among & ~found)
+            if not len(candidates):
+                break
+            expected = _expected(covers, values, found)
+            size = max(_LEAST, round((then if turn else first) * left))
+            moving, anywhere = _chosen(candidates, _around(expected.reshape(covers.grid)).ravel()[candidates], size)
+            for places, answers in ask(np.concatenate([moving, anywhere])):
+                values[places], found[places] = answers, True
+                yield Estimate(np.where(found, values, expected), found)
+            spread = float(values[found].std())
+            errors = (_rms(values[some] - expected[some]) for some in (moving, anywhere))
+            if all(error < tolerance * spread for error, tolerance in zip(errors, TOLERANCES, strict=True)):
+                break
+    yield Estimate(_expected(covers, values, found), found)
 
 
-def between(values: np.ndarray) -> np.ndarray:
-    """A grid (rows, columns) with every place in between those of even row and column taken from these, linearly."""
-    coarse = values[::2, ::2]
-    rows, columns = (_stretched(length) for length in values.shape)
-    made: np.ndarray = rows @ coarse @ columns.T
-    return made
+def _chosen(candidates: np.ndarray, moves: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Some places where the map moves most, and some from all over the rest, evenly."""
+    order = candidates[np.argsort(-moves, kind="stable")]
+    most = size - round(_ANYWHERE * size)
+    rest = order[most:]
+    evenly = np.linspace(0, len(rest) - 1, min(size - most, len(rest))).round().astype(int)
+    return order[:most], rest[evenly]
 
 
-def _stretched(length: int) -> np.ndarray:
-    """(length, (length + 1) // 2): how much each place takes from each of every other one."""
-    place = np.arange(length) / 2
-    last = (length + 1) // 2 - 1
-    low = np.minimum(place.astype(int), last)
-    high = np.minimum(low + 1, last)
-    share = place - low
-    made = np.zeros((length, last + 1))
-    made[np.arange(length), low] += 1 - share
-    made[np.arange(length), high] += share
-    return made
+def _rms(errors: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(errors**2))) if len(errors) else 0.0
+
+
+def _expected(covers: Covers, values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values (P,), those that are not known as smooth as can be."""
+    return smoothest(np.where(known, values, np.nan).reshape(covers.grid)).ravel()
 
 
 def _around(field: np.ndarray) -> np.ndarray:

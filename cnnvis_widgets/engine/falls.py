@@ -20,7 +20,9 @@ LIMITS = (0.7, 0.85)
 #: It will do if it is off by no more than this share of the falls' standard deviation.
 ENOUGH = 0.1
 #: For fewer places, finding that out takes as long as is gained.
-WORTH_TRYING = 300
+WORTH_TRYING = 1000
+#: For fewer places, leaving some out gains nothing either, but with the exact way of asking.
+_WORTH_LEAVING_OUT = 300
 #: So many places are computed exactly to tell how far off approximate ones are.
 SAMPLED = 8
 
@@ -89,7 +91,7 @@ class Falls:
         yield Estimate(covers.completed(values), known)
         fast = self._shortened(precision, fast, first[::2], values[first[::2]])
         drills = covers.is_lattice and min(covers.grid) > 2
-        if drills and (len(covers) >= WORTH_TRYING or fast is self.exact):
+        if drills and (len(covers) >= _WORTH_LEAVING_OUT or fast is self.exact):
             parts = drill_down(covers, lambda some: self.falls(fast, some), Estimate(values, known))
         else:
             parts = self._one_after_the_other(fast, Estimate(values, known))

@@ -70,6 +70,8 @@ class Flow:
     calls: dict[tuple[nn.Module, int], str]
     #: For which sizes of pictures its scores were compared with the network's own.
     trials: set[Any] = field(default_factory=set)
+    #: How covers of pictures of one size were put together, by what that depends on; the same for every picture.
+    prospects: dict[Any, Any] = field(default_factory=dict)
 
     def lean(self, head: nn.Module, classes: Sequence[int]) -> Flow | None:
         """With only some channels of a convolution that is called once; None if it is none of the operations."""
@@ -79,9 +81,7 @@ class Flow:
         ):
             return None
         made = [each.of_channels(classes) if each.name == name else each for each in self.operations]  # type: ignore[attr-defined]
-        flow = Flow(made, self.output, self.calls)
-        flow.trials = self.trials
-        return flow
+        return Flow(made, self.output, self.calls, self.trials, self.prospects)
 
     def lowered(self, dtype: torch.dtype) -> Flow:
         """With convolutions of lower precision; their weights are its own."""

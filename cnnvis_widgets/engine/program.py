@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -33,6 +32,8 @@ _MOST = 64
 _HEAVY, _GATHERED, _CROSSING = 4_000_000, 16, 100_000
 #: What a batch of another size costs for each operation, in multiply-adds (measured: 0.3 ms).
 _PRICE = 2.5e7
+#: What is found out about covers is kept for the next picture: of so many places at least and at most, and of so many covers.
+_WORTH_KEEPING, _KEPT = (32, 4096), 16
 
 
 class Program:
@@ -116,7 +117,7 @@ class Program:
     # what is computed together ------------------------------------------------------------------------------------
 
     def plan(self, covers: Covers, count: int) -> Plan:
-        """How far each place reaches, and groups of places that are computed alike; found once for the same covers.
+        """How far each place reaches, and groups of places that are computed alike; found once for the same covers, on any picture.
 
         Parameters
         ----------
@@ -124,8 +125,20 @@ class Program:
             How many of them are asked about: fewer are put into fewer groups, as each group has its price.
         """
         if covers not in self._plans:
-            self._plans[covers] = _Prospect(self, covers)
-        return self._plans[covers].plan(count)
+            self._plans[covers] = self._prospect(covers)
+        return self._plans[covers].plan(self, count)
+
+    def _prospect(self, covers: Covers) -> _Prospect:
+        if not _WORTH_KEEPING[0] <= len(covers) <= _WORTH_KEEPING[1]:
+            return _Prospect(self, covers)
+        kept, picture = self.flow.prospects, tuple(self.clean[PICTURE].shape)
+        key = covers.boxes.tobytes(), picture, self.wanted, self.limit, self._longest, self._work.tobytes()
+        if key not in kept:
+            if len(kept) >= _KEPT:
+                kept.clear()
+            kept[key] = _Prospect(self, covers)
+        found: _Prospect = kept[key]
+        return found
 
     def groupings(self, high: np.ndarray, wide: np.ndarray) -> list[Grouping]:
         """Ways to group places by extents (operations, P): finer and finer, until next to nothing is wasted."""
@@ -404,20 +417,19 @@ class _Prospect:
     """The places of some covers, and the plans that were made for them."""
 
     def __init__(self, program: Program, covers: Covers) -> None:
-        self._program = weakref.proxy(program)
         self._reach = program.reach(covers.boxes)
         self._alignment = (covers.boxes[:, 0] % COARSEST) * COARSEST + covers.boxes[:, 1] % COARSEST
         self._high, self._wide = (program.extents(self._reach, axis, len(covers)) for axis in (0, 2))
         self._groupings = program.groupings(self._high, self._wide)
         self._plans: dict[int, Plan] = {}
 
-    def plan(self, count: int) -> Plan:
+    def plan(self, program: Program, count: int) -> Plan:
         """The cheapest for so many places."""
-        index = self._program.cheapest(self._groupings, count)
+        index = program.cheapest(self._groupings, count)
         if index not in self._plans:
             label = self._groupings[index].label
             groups = [np.flatnonzero(label == each) for each in range(label.max() + 1)]
-            kinds = [self._program.kind(self._high[:, one].max(1), self._wide[:, one].max(1)) for one in groups]
+            kinds = [program.kind(self._high[:, one].max(1), self._wide[:, one].max(1)) for one in groups]
             self._plans[index] = Plan(self._reach, self._alignment, label, kinds)
         return self._plans[index]
 

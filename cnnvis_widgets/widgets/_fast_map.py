@@ -85,16 +85,17 @@ def _drill(found: CoverMap, subject: Subject, target: int) -> Iterator[None]:
 
 def _fill_between(found: CoverMap) -> None:
     """Places that were not asked about take what lies between those that were."""
-    from ..engine.drilldown import between
+    from ..engine.interpolation import smoothest
 
     places = np.flatnonzero(~found.known)
-    grid = found.covers.grid
-    parts = (
-        np.stack([between(column.reshape(grid)).ravel()[places] for column in table.T], 1).astype(np.float32)
-        for table in (found.logits, found.probabilities)
-    )
-    if len(places):
-        found.take(Said(places, *parts))
+    if not len(places):
+        return
+
+    def between(table: np.ndarray) -> np.ndarray:
+        known = np.where(found.known[:, None], table, np.nan)
+        return smoothest(known.reshape(*found.covers.grid, -1)).reshape(table.shape)[places].astype(np.float32)
+
+    found.take(Said(places, between(found.logits), between(found.probabilities).clip(0, 1)))
 
 
 def _measure(found: CoverMap, subject: Subject) -> Iterator[None]:
