@@ -95,7 +95,11 @@ def test_a_map_that_moves_in_one_place_only_is_asked_all_over_it_too():
 
     *_, last = drill_down(COVERS, ask, Estimate(np.full(len(COVERS), np.nan), np.zeros(len(COVERS), bool)))
     assert last.known.reshape(COVERS.grid)[5:9, 4:8].all()  # nothing of it could be expected
-    rows = asked[1] // COLUMNS  # after every other one: those amid four, near the place, and from all over
+    rows, columns = np.divmod(
+        asked[1], COLUMNS
+    )  # after every other one: those amid four, near the place, and from all over
+    assert (rows % 2 == 1).all()
+    assert (columns % 2 == 1).all()
     assert np.ptp(rows) > 0.8 * ROWS
     assert np.mean((rows >= 3) & (rows <= 11)) > 0.5
 

@@ -1239,3 +1239,39 @@ def test_why_a_network_is_answered_whole_is_said_in_a_sentence():
     for name in ("branches", "through numpy", "a row chosen"):
         asking = Incremental(network_around(ADVERSARIES[name].build()), IMAGE, [EVERY_CLASS])
         assert len(asking.why_whole.split()) > 2
+
+
+# plans that are kept --------------------------------------------------------------------------------------------------
+
+
+FINE = sliding(SIZE, 5, 2)  # as many as are worth it
+
+
+def answer_to(network, covers, size=SIZE, seed=1, **options):
+    """The scores of all places, by parts and by the network itself."""
+    image, fill = random_picture(3, size, seed), random_picture(3, size, seed=2)
+    found, _ = answered(Incremental(network, image, [EVERY_CLASS], **options), covers, fill)
+    return found, true_logits(network, image, fill, covers)
+
+
+def test_what_was_found_about_covers_serves_the_next_picture():
+    network = network_around(plain())
+    for seed in (1, 2, 3):
+        assert_same(*answer_to(network, sliding(SIZE, 5, 2), seed=seed))
+    (flow,) = (each for key, each in network._flows.items() if key != "state")
+    assert len(flow.prospects) == 1
+
+
+@pytest.mark.parametrize("other", ["places", "size", "reach"])
+def test_a_plan_serves_only_what_it_was_made_for(other):
+    network = cw.Network(plain(), cw.Preprocess(3))
+    answer_to(network, FINE)
+    if other == "places":
+        assert_same(*answer_to(network, boxes(SIZE, *FINE.boxes[::-1].tolist())))
+    elif other == "size":
+        size = (SIZE[0] + 9, SIZE[1] + 5)
+        assert_same(*answer_to(network, boxes(size, *FINE.boxes.tolist()), size))
+    else:
+        near, true = answer_to(network, FINE, limit=0.2)
+        assert np.abs(near - true).max() > 1e-3  # what is farther off is left out
+        assert_same(*answer_to(network, FINE, seed=3))
