@@ -130,10 +130,11 @@ def _gradients(
     trace, scores = network.ask(images, *objectives, wrt="image")
     with torch.inference_mode(mode=False), torch.enable_grad():
         total = torch.stack([score.sum() for score in scores]).sum()
-        found = torch.autograd.grad(total, [trace.images, *outputs.values()], allow_unused=True)
-    gradients = [torch.zeros_like(x) if g is None else g for g, x in zip(found[1:], outputs.values(), strict=True)]
-    at_image = torch.zeros_like(trace.images) if found[0] is None else found[0]
-    return Answer(scores, at_image), dict(zip(outputs, gradients, strict=True))
+        wanted = [trace.images, *outputs.values()]
+        depends = total.requires_grad and all(each.requires_grad for each in wanted)
+        found = torch.autograd.grad(total, wanted, allow_unused=True) if depends else [None] * len(wanted)
+    gradients = [torch.zeros_like(x) if g is None else g for g, x in zip(found, wanted, strict=True)]
+    return Answer(scores, gradients[0]), dict(zip(outputs, gradients[1:], strict=True))
 
 
 def _right(

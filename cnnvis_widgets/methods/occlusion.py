@@ -64,8 +64,8 @@ def occlusion(
     regions
         int (H, W): segments to cover in place of windows, such as `superpixels(…)`.
     exact
-        If False, distant effects of a window are left out where they hardly matter, and places are interpolated where the map
-        hardly moves; `error` of the result says by how much that is off, measured at some places.
+        If False, places are interpolated where the map comes out as expected from those around, and of many places distant effects
+        are left out where they hardly matter; `error` of the result says by how much that is off, measured at some places.
     precision
         "bfloat16" where a small error will do: only with `exact=False`.
     seed

@@ -219,6 +219,25 @@ def test_a_layer_that_is_kept_or_edited_besides_is_whole():
     assert (seen[0] != 0).any((0, 2, 3)).all()
 
 
+class Detached(nn.Module):
+    """Its output does not hang on the picture as far as autograd sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(8, 16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x.detach())
+
+
+def test_where_nothing_can_be_differentiated_the_scores_come_all_the_same():
+    network, images = prepared(plain(Detached()).requires_grad_(False)), torch.rand(1, 3, 16, 16)
+    _, (true,) = network.with_parts({}).ask(images, OBJECTIVE)
+    for _ in range(_SETTLED + 2):
+        _, (score,) = network.ask(images, OBJECTIVE)
+        torch.testing.assert_close(score, true)
+
+
 def test_an_ascent_ends_where_one_does_that_leaves_nothing_out(monkeypatch):
     def climbed() -> Tensor:
         ascent = cw.Ascent(cw.Network(plain(), cw.Preprocess(size=(32, 32))), OBJECTIVE, cw.Recipe(steps=24))
