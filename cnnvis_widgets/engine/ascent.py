@@ -27,6 +27,8 @@ from .viewing import Silence, View, recording
 
 #: So many steps an ascent tries to wake a unit that nothing leads up to.
 _PATIENCE_WITH_SILENCE = 64
+#: Steps after which an ascent is taken for a long one; of all, so that a resumed one goes the same way.
+_SETTLED = 8
 _SILENT = (
     "The unit stayed silent: no small change of the picture raises it. Another seed or a start picture may wake it."
 )
@@ -213,7 +215,7 @@ class Ascent:
         """The scores (N,) and what they change by with each leaf, penalties and all."""
         pictures = self._canvas.pictures()
         moved = self._view.sized(transformed(self._laid(pictures), drawn, self._pad))
-        score, gradient, silent = self._view.climb(moved.detach(), ~self._held)
+        score, gradient, silent = self._view.climb(moved.detach(), ~self._held, often=self.done >= _SETTLED)
         self._let_sleep(silent)
         outputs, weights = [moved], [gradient]
         if self._alpha is not None:

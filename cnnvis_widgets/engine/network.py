@@ -220,8 +220,13 @@ class Network:
         """The same network, to be differentiated again and again while its weights stay: they are kept as the processor wants them."""
         prepared = copy.copy(self)
         prepared._packed, prepared._thin = {}, weakref.WeakKeyDictionary()  # noqa: SLF001 (its own kind)
-        prepared._sparing = Sparing()  # noqa: SLF001
         return prepared
+
+    def sparing(self) -> Network:
+        """The same network, which leaves out of the layers it is asked about what nobody reads; to find that out takes two passes."""
+        other = copy.copy(self)
+        other._sparing = Sparing()  # noqa: SLF001 (its own kind)
+        return other
 
     def with_parts(self, parts: Mapping[nn.Module, Part]) -> Network:
         """The same network, of whose convolutions some are computed in part only."""

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .layers import Layer
     from .network import Network
 
-_SETTLED = 8  # passes after which a question is taken for one that is asked again and again
 _FEW = 4  # a convolution is spared where at most one channel of so many is read
 
 
@@ -30,11 +29,10 @@ class Sparing:
     """What may be left out in one network, for each question that is asked of it again and again."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[tuple[str, int], ...], int] = {}
         self._known: dict[tuple[tuple[str, int], ...], Mapping[nn.Module, Part]] = {}
 
     def parts(self, network: Network, images: Tensor, objectives: Sequence[Objective]) -> Mapping[nn.Module, Part]:
-        """The convolutions that are to be computed in part for this question; none while that is not known."""
+        """The convolutions that are to be computed in part for this question; found when it is asked first."""
         read = channels_read(objectives)
         if not read or any(objective.logits for objective in objectives):
             return {}
@@ -42,9 +40,6 @@ class Sparing:
             self._known.pop(read, None)
             return {}
         if read not in self._known:
-            self._asked[read] = self._asked.get(read, 0) + 1
-            if self._asked[read] <= _SETTLED:
-                return {}
             self._known[read] = found_parts(network, images, objectives)
         return self._known[read]
 

@@ -40,6 +40,7 @@ class View:
         self.objective = objective
         self.count = count
         self._free = network.at_any_size().for_many_passes()
+        self._sparing = self._free.sparing()
         self._own = network.preprocess.size
         self._channels = network.preprocess.channels or 3
         self._taken: dict[tuple[int, int], bool] = {}
@@ -50,7 +51,7 @@ class View:
         _, (score,) = self._free.ask(self.sized(pictures), self.objective)
         return one_each(score, self.count, self.objective.name).detach()
 
-    def climb(self, pictures: Tensor, awake: Tensor) -> tuple[Tensor, Tensor, Silence]:
+    def climb(self, pictures: Tensor, awake: Tensor, *, often: bool = False) -> tuple[Tensor, Tensor, Silence]:
         """The scores of pictures of a size that is taken, and their gradient there.
 
         Parameters
@@ -59,12 +60,15 @@ class View:
             (N, C, H, W).
         awake
             Bool (N,): of the others the gradient does not matter.
+        often
+            Whether it is worth finding out what need not be computed.
 
         Returns
         -------
         (scores (N,), gradients (N, C, H, W), which were silent)
         """
-        trace, (score,) = self._free.ask(pictures, self.objective, wrt="image")
+        network = self._sparing if often else self._free
+        trace, (score,) = network.ask(pictures, self.objective, wrt="image")
         one_each(score, self.count, self.objective.name)
         gradient = trace.gradient(score, "image").contiguous()  # as the transforms' way back wants it
         silent = _zero(gradient).cpu() & awake

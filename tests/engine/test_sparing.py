@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import cnnvis_widgets as cw
 from cnnvis_widgets.engine.feature_objectives import channels, each_its_own
 from cnnvis_widgets.engine.network import Network
-from cnnvis_widgets.engine.sparing import _SETTLED, found_parts
+from cnnvis_widgets.engine.sparing import found_parts
 
 OBJECTIVE = cw.channel("2", 5)
 
@@ -37,7 +37,7 @@ class Block(nn.Module):
 
 
 def prepared(model: nn.Module, size: int = 16) -> Network:
-    return cw.Network(model, cw.Preprocess(size=(size, size))).at_any_size().for_many_passes()
+    return cw.Network(model, cw.Preprocess(size=(size, size))).at_any_size().sparing()
 
 
 def left_out(network: Network, objective: cw.Objective, count: int = 1, size: int = 16) -> dict[str, list[int]]:
@@ -53,7 +53,7 @@ def answers(network: Network, objective: cw.Objective, images: Tensor) -> tuple[
     return score.detach(), trace.gradient(score, "image")
 
 
-def assert_the_same(network: Network, objective: cw.Objective, images: Tensor, repeats: int = _SETTLED + 3) -> None:
+def assert_the_same(network: Network, objective: cw.Objective, images: Tensor, repeats: int = 3) -> None:
     """Asked again and again, a network answers as one that leaves nothing out."""
     score, gradient = answers(network.with_parts({}), objective, images)
     for _ in range(repeats):
@@ -91,20 +91,41 @@ def test_branches_that_are_joined_are_left_out_whole():
     assert_the_same(prepared(model, 96), objective, torch.rand(1, 3, 96, 96))
 
 
-def test_it_begins_after_some_passes():
-    network, images = prepared(plain()), torch.rand(1, 3, 16, 16)
-    seen = []
-    for _ in range(_SETTLED + 2):
-        trace, _ = network.ask(images, OBJECTIVE, wrt="image")
-        seen.append(int((trace["2"] != 0).any((0, 2, 3)).sum()))
-    assert seen == [16] * _SETTLED + [1, 1]
+def climbing() -> cw.Ascent:
+    return cw.Ascent(cw.Network(plain(), cw.Preprocess(size=(32, 32))), OBJECTIVE, cw.Recipe(steps=24))
 
 
-def test_only_a_network_for_many_passes_leaves_something_out():
-    network = cw.Network(plain(), cw.Preprocess(size=(16, 16)))
-    for _ in range(_SETTLED + 2):
-        trace, _ = network.ask(torch.rand(1, 3, 16, 16), OBJECTIVE, wrt="image")
+def steps(ascent: cw.Ascent, count: int) -> cw.Ascent:
+    for _ in range(count):
+        ascent.step()
+    return ascent
+
+
+def test_an_ascent_leaves_something_out_once_it_is_a_long_one(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "cnnvis_widgets.engine.sparing.found_parts", lambda *given: asked.append(ascent.done) or found_parts(*given)
+    )
+    ascent = climbing()
+    for _ in range(24):
+        ascent.step()
+        ascent.measure()  # looking at it changes nothing
+    assert asked == [8]
+
+
+@pytest.mark.parametrize("until", [4, 8, 12])
+def test_a_resumed_ascent_goes_the_same_way(until):
+    resumed = climbing()
+    resumed.resume(steps(climbing(), until).state())
+    assert torch.equal(steps(resumed, 24 - until).pictures, steps(climbing(), 24).pictures)
+
+
+def test_only_a_sparing_network_leaves_something_out():
+    network = cw.Network(plain(), cw.Preprocess(size=(16, 16))).for_many_passes()
+    trace, _ = network.ask(torch.rand(1, 3, 16, 16), OBJECTIVE, wrt="image")
     assert (trace["2"] != 0).any((0, 2, 3)).all()
+    trace, _ = network.sparing().ask(torch.rand(1, 3, 16, 16), OBJECTIVE, wrt="image")
+    assert (trace["2"] != 0).any((0, 2, 3)).sum() == 1
 
 
 @pytest.mark.parametrize(
@@ -190,7 +211,7 @@ def test_pictures_with_channels_of_their_own_are_climbed_together(objective):
 )
 def test_what_is_read_whole_is_computed_whole(objective):
     network, images = prepared(plain()), torch.rand(2, 3, 16, 16)
-    for _ in range(_SETTLED + 2):
+    for _ in range(2):
         trace, _ = network.ask(images, objective, wrt="image")
     assert (trace["2"] != 0).any((0, 2, 3)).all()
 
@@ -198,7 +219,7 @@ def test_what_is_read_whole_is_computed_whole(objective):
 def test_a_user_s_hook_sees_the_whole_layer_from_when_it_is_there():
     model, seen = plain(Block(torch.add)), []
     network, images = prepared(model), torch.rand(1, 3, 16, 16)
-    for _ in range(_SETTLED + 2):
+    for _ in range(2):
         network.ask(images, OBJECTIVE, wrt="image")
     handle = model[2].second.register_forward_hook(lambda _module, _args, output: seen.append(output.detach().clone()))
     network.ask(images, OBJECTIVE, wrt="image")
@@ -209,7 +230,7 @@ def test_a_user_s_hook_sees_the_whole_layer_from_when_it_is_there():
 
 def test_a_layer_that_is_kept_or_edited_besides_is_whole():
     network, images = prepared(plain(Block(lambda a, b: b))), torch.rand(1, 3, 16, 16)
-    for _ in range(_SETTLED + 2):
+    for _ in range(2):
         network.ask(images, OBJECTIVE, wrt="image")
     trace, _ = network.ask(images, OBJECTIVE, layers=["2"], wrt="image")
     assert (trace["2"] != 0).any((0, 2, 3)).all()
@@ -233,21 +254,15 @@ class Detached(nn.Module):
 def test_where_nothing_can_be_differentiated_the_scores_come_all_the_same():
     network, images = prepared(plain(Detached()).requires_grad_(False)), torch.rand(1, 3, 16, 16)
     _, (true,) = network.with_parts({}).ask(images, OBJECTIVE)
-    for _ in range(_SETTLED + 2):
+    for _ in range(2):
         _, (score,) = network.ask(images, OBJECTIVE)
         torch.testing.assert_close(score, true)
 
 
 def test_an_ascent_ends_where_one_does_that_leaves_nothing_out(monkeypatch):
-    def climbed() -> Tensor:
-        ascent = cw.Ascent(cw.Network(plain(), cw.Preprocess(size=(32, 32))), OBJECTIVE, cw.Recipe(steps=24))
-        while not ascent.finished:
-            ascent.step()
-        return ascent.pictures
-
-    found = climbed()
+    found = steps(climbing(), 24).pictures
     monkeypatch.setattr("cnnvis_widgets.engine.sparing.found_parts", lambda *_given: {})
-    torch.testing.assert_close(found, climbed(), rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(found, steps(climbing(), 24).pictures, rtol=1e-3, atol=1e-3)
 
 
 def differentiable(seed: int) -> tuple[nn.Module, int, tuple[int, int]]:
@@ -268,4 +283,4 @@ def test_random_networks_answer_as_they_do_whole(seed):
     if layers:
         layer = Random(seed).choice(layers)
         objective = cw.channel(layer.name, seed % layer.channels)
-        assert_the_same(network.at_any_size().for_many_passes(), objective, torch.rand(1, count, *size), _SETTLED + 2)
+        assert_the_same(network.at_any_size().sparing(), objective, torch.rand(1, count, *size))
