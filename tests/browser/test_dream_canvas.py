@@ -102,7 +102,7 @@ def test_the_film_is_walked_by_keys_buttons_and_pointer_and_played(notebook: Not
 
 
 def test_it_dreams_before_ones_eyes_and_a_weight_moved_meanwhile_acts_at_once(lab: Lab) -> None:
-    notebook = lab.open([SETUP, SLOW])
+    notebook = lab.open([SETUP, SLOW.replace("steps=12", "steps=36")])  # long enough for a slow page to stop it
     page = notebook.page
     page.evaluate("() => void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.locator("section.cnn[data-state=busy]").wait_for(timeout=60_000)
@@ -133,7 +133,7 @@ def test_it_dreams_before_ones_eyes_and_a_weight_moved_meanwhile_acts_at_once(la
     page.locator("section.cnn[data-state=ready]").wait_for(timeout=10_000)
     page.wait_for_timeout(300)
     stopped = step_shown(page)
-    assert before <= stopped < 48
+    assert before <= stopped < 4 * 36
     assert "it can go on from here" in page.locator(".cnn-task-text").inner_text()
     page.keyboard.press(",")
     page.keyboard.press(",")
