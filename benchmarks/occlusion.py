@@ -3,8 +3,8 @@
 Windows of 32 pixels at every 16th and every 8th pixel of pictures of 224 × 224, one thread. Captum stands twice: as shipped (a model
 and pictures as torchvision and torch give them), and with both in channels_last; each with the best number of perturbations at once of
 those tried. squeezenet1_1 and mobilenet_v2 have ImageNet's weights where `../shared/data` (or `$CNNVIS_DATA`) has them; the others,
-and all where it is absent, random ones. Exact maps take as long with these; approximate ones take longer, since the maps of random
-networks are rough and little of them can be told from the rest. Multiply-adds are those of convolutions.
+and all where it is absent, random ones. Exact maps take as long with these; how much approximate ones leave out depends on the map.
+Multiply-adds are those of convolutions.
 
 Run it for some networks, and some strides, only: `python benchmarks/occlusion.py resnet18 vgg16 --stride 16`.
 """
@@ -146,10 +146,10 @@ def compare(name: str, stride: int, turns: int, at_once: dict[str, tuple[int, ..
                 theirs = clock.take(f"{kind}, {count}", partial(make, *asked, count))
                 off = max(off, float(np.abs(exact.values[0] - theirs[0, 0].numpy()).max()) / size)
             at_once[kind] = (best(clock, kind)[1],)  # from then on, only the best
-    exact_maps = [each.result() for each in maps_of(network, images, targets, stride)]
+    exact_maps = [make() for make in maps_of(network, images, targets, stride)]
     rough = [
-        likeness(exact, steps, clock)
-        for exact, steps in zip(
+        likeness(exact, make, clock)
+        for exact, make in zip(
             exact_maps, maps_of(network, images, targets, stride, exact=False, precision="bfloat16"), strict=True
         )
     ]
@@ -177,15 +177,16 @@ def best(clock: Clock, kind: str) -> tuple[float, int]:
 
 def maps_of(
     network: cw.Network, images: list[Tensor], targets: list[int], stride: int, **options: Any
-) -> Iterator[cw.Steps[OcclusionMap]]:
-    """Maps of all pictures, one kind after the other as they would be asked for: oneDNN keeps what a thousand shapes need."""
+) -> Iterator[Callable[[], OcclusionMap]]:
+    """What makes the maps of all pictures; kind after kind, as they would be asked for: oneDNN keeps what a thousand shapes need."""
     for image, target in zip(images, targets, strict=True):
-        yield cw.occlusion(network, image, target, window=WINDOW, stride=stride, **options)
+        ask = partial(cw.occlusion, network, image, target, window=WINDOW, stride=stride, **options)
+        yield lambda ask=ask: ask().result()
 
 
-def likeness(exact: OcclusionMap, steps: cw.Steps[OcclusionMap], clock: Clock) -> tuple[float, float]:
+def likeness(exact: OcclusionMap, make: Callable[[], OcclusionMap], clock: Clock) -> tuple[float, float]:
     """Structural similarity (Wang et al. 2004) of the approximate map to the exact one, and the share of places computed."""
-    rough = clock.take("approximate", steps.result)
+    rough = clock.take("approximate", make)
     return similarity(exact, rough.values[0]), float(np.isfinite(rough.scores).mean())
 
 

@@ -198,19 +198,19 @@ def is_of_pictures(module: nn.Conv2d) -> bool:
         module.in_channels <= 4
         and module.dilation == (1, 1)
         and max(module.kernel_size) > 1
-        and _is_plain(module)
+        and is_plain(module)
         and all(padding < kernel for kernel, padding in zip(module.kernel_size, _padding(module), strict=True))
     )
 
 
 def may_be_small(module: nn.Conv2d) -> bool:
     """Whether torch could take its slow way with a convolution."""
-    return _is_plain(module) and max(module.kernel_size) > 1 and min(module.kernel_size) <= 3
+    return is_plain(module) and max(module.kernel_size) > 1 and min(module.kernel_size) <= 3
 
 
 def may_be_packed(module: nn.Conv2d) -> bool:
     """Whether a convolution's weights can be kept in oneDNN's order."""
-    padded = _is_plain(module) and all(
+    padded = is_plain(module) and all(
         padding < kernel for kernel, padding in zip(module.kernel_size, _padding(module), strict=True)
     )
     return padded and module.dilation == (1, 1) and _CAN_PACK and module.weight.numel() >= _MANY_WEIGHTS
@@ -303,5 +303,6 @@ def _padding(module: nn.Conv2d) -> tuple[int, int]:
     return padding[0], padding[1]
 
 
-def _is_plain(module: nn.Conv2d) -> bool:
+def is_plain(module: nn.Conv2d) -> bool:
+    """Whether a convolution is of all channels, and pads with so many zeros."""
     return module.groups == 1 and module.padding_mode == "zeros" and not isinstance(module.padding, str)

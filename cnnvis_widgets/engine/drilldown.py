@@ -57,9 +57,8 @@ def drill_down(
     for places, answers in ask(half):
         values[places], found[places] = answers, True
         yield Estimate(values, found)
-    amid = (row % 2 == 1) & (
-        column % 2 == 1
-    )  # farthest from what is known: with these, every place has a known one beside it
+    # Farthest from what is known; with these, every place has a known one beside it.
+    amid = (row % 2 == 1) & (column % 2 == 1)
     left = int((~found).sum())
     for among, first, then in ((amid, _FIRST, _AMID), (np.ones_like(amid), _OTHERS, _OTHERS)):
         for turn in count():
@@ -93,8 +92,9 @@ def _rms(errors: np.ndarray) -> float:
 
 
 def _expected(covers: Covers, values: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Values (P,), those that are not known as smooth as can be."""
-    return smoothest(np.where(known, values, np.nan).reshape(covers.grid)).ravel()
+    """Values (P,), those that are not known as smooth as can be; where the answer was no number, it stays none."""
+    smooth = smoothest(np.where(known, values, np.nan).reshape(covers.grid)).ravel()
+    return np.where(known, values, smooth)
 
 
 def _around(field: np.ndarray) -> np.ndarray:

@@ -19,7 +19,8 @@ def smoothest(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values
-        (rows, columns) or (rows, columns, K) for K fields at once; NaN where they are not known, the same places in all fields.
+        (rows, columns) or (rows, columns, K) for K fields at once; NaN where they are not known; a place that is not
+        known in one field is taken to be in none.
 
     Returns
     -------
@@ -33,7 +34,7 @@ def smoothest(values: np.ndarray) -> np.ndarray:
     """
     fields = np.asarray(values, np.float64)
     flat = fields.reshape(*fields.shape[:2], -1)
-    known = np.isfinite(flat[:, :, 0])
+    known = np.logical_and.reduce(np.isfinite(flat), axis=2)
     if known.all() or not known.any():
         return np.nan_to_num(fields)
     unknown = ~known[:, :, None]

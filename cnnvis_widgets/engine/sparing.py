@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from .convolution_gradients import is_plain
 from .objectives import Objective, channels_read
 from .thin_gradient import Part, is_watched
 
@@ -91,17 +92,9 @@ def _convolutions(network: Network, read: Sequence[tuple[str, int]]) -> list[Lay
     return [
         layer
         for layer in network.layers
-        if (module := layer.address.module) in within and calls.count(module) == 1 and _is_plain(module)
+        if (module := layer.address.module) in within and calls.count(module) == 1
+        if type(module) is nn.Conv2d and is_plain(module)
     ]
-
-
-def _is_plain(module: nn.Module) -> bool:
-    return (
-        type(module) is nn.Conv2d
-        and module.groups == 1
-        and not isinstance(module.padding, str)
-        and module.padding_mode == "zeros"
-    )
 
 
 def _is_watched(network: Network, read: Sequence[tuple[str, int]]) -> bool:

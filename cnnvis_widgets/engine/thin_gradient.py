@@ -24,6 +24,7 @@ from .convolution_gradients import (
     PackedConvolution,
     SmallConvolution,
     is_of_pictures,
+    is_plain,
     may_be_packed,
     may_be_small,
 )
@@ -69,8 +70,8 @@ class Part(NamedTuple):
     rest: float
 
 
-class PartOfConvolution(torch.autograd.Function):
-    """Puts a convolution of which only some channels are computed into the graph. Differentiable with respect to its input alone."""
+class PartOfConvolution(FinishedConvolution):
+    """A convolution of which only some channels are computed."""
 
     @staticmethod
     def pays(_module: nn.Module, _x: Tensor) -> bool:
@@ -78,12 +79,12 @@ class PartOfConvolution(torch.autograd.Function):
         return True
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d, channels: list[int]) -> Tensor:
-        """`output` is what was computed; it is given back as a part of the graph."""
-        ctx.module, ctx.shape, ctx.channels = module, x.shape, channels
-        ctx.save_for_backward(module.weight)
-        ctx.mark_dirty(output)
-        return output
+    def forward(  # type: ignore[override]
+        ctx: Any, x: Tensor, output: Tensor, module: nn.Conv2d, channels: list[int]
+    ) -> Tensor:
+        """As that of any finished one, with the channels that were computed."""
+        ctx.channels = channels
+        return FinishedConvolution.forward(ctx, x, output, module)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
@@ -159,13 +160,7 @@ def _is_global_average(module: nn.Module) -> bool:
 
 
 def _gives_classes(module: nn.Module, classes: int) -> bool:
-    return (
-        type(module) is nn.Conv2d
-        and module.out_channels == classes >= 32
-        and module.groups == 1
-        and not isinstance(module.padding, str)
-        and module.padding_mode == "zeros"
-    )
+    return type(module) is nn.Conv2d and module.out_channels == classes >= 32 and is_plain(module)
 
 
 class ThinHooks:

@@ -113,3 +113,10 @@ def test_what_is_left_out_is_as_smooth_as_can_be():
     expected = smoothest(np.where(known, hill.ravel(), np.nan).reshape(COVERS.grid)).ravel()
     np.testing.assert_allclose(steps[-1].values, expected, atol=1e-9)
     assert np.abs(steps[-1].values - hill.ravel()).max() < 0.03
+
+
+def test_where_the_answer_is_no_number_none_is_made_up():
+    field = smooth()
+    field[6, 4] = field[7, 5] = np.nan
+    steps, _ = drilled(field)
+    np.testing.assert_array_equal(steps[-1].values, field.ravel())

@@ -76,3 +76,10 @@ def test_what_is_given_is_left_as_it_was():
     before = given.copy()
     smoothest(given)
     np.testing.assert_array_equal(given, before)
+
+
+def test_a_place_that_is_known_in_one_field_only_counts_in_none():
+    row, column = np.indices((9, 9))
+    planes = np.stack([2.0 * row - column, 100.0 + row], 2)
+    planes[4, 4, 1] = np.nan
+    np.testing.assert_allclose(smoothest(planes)[4, 4], [4, 104], atol=1e-3)
