@@ -77,12 +77,13 @@ class ImageConvolution(FinishedConvolution):
     def pays(module: nn.Conv2d, x: Tensor) -> bool:
         """Whether it is faster than torch's way."""
         positions = math.prod(x.shape[2:]) // math.prod(module.stride)
-        return _on_onednn(x) and len(x) * positions * module.out_channels >= _FEW
+        return on_onednn(x) and len(x) * positions * module.out_channels >= _FEW
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
         """(N, O, h, w) to (N, C, H, W)."""
-        return image_gradient(gradients[0], ctx.saved_tensors[0], ctx.shape, ctx.module), None, None
+        (weight,), module = ctx.saved_tensors, ctx.module
+        return PictureGradient(weight, module.stride, module.padding)(gradients[0], ctx.shape), None, None
 
 
 class SmallConvolution(torch.autograd.Function):
@@ -91,7 +92,7 @@ class SmallConvolution(torch.autograd.Function):
     @staticmethod
     def pays(module: nn.Conv2d, x: Tensor) -> bool:
         """Whether torch would take its slow way."""
-        if len(x) != 1 or x.numel() > _SMALL or not _on_onednn(x):
+        if len(x) != 1 or x.numel() > _SMALL or not on_onednn(x):
             return False
         taps = math.prod(module.kernel_size) / math.prod(module.stride)
         return x.numel() * taps * module.out_channels >= _TINY
@@ -130,7 +131,7 @@ class PackedConvolution(torch.autograd.Function):
     @staticmethod
     def pays(module: nn.Conv2d, x: Tensor) -> bool:
         """Whether there are that many weights."""
-        return _on_onednn(x) and module.weight.numel() >= _MANY * x.numel()
+        return on_onednn(x) and module.weight.numel() >= _MANY * x.numel()
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, _output: Tensor, module: nn.Conv2d, packed: Packed) -> Tensor:
@@ -193,7 +194,7 @@ class Packed:
 
 
 def is_of_pictures(module: nn.Conv2d) -> bool:
-    """Whether a convolution reads pictures in a way `image_gradient` follows."""
+    """Whether a convolution reads pictures in a way `PictureGradient` follows."""
     return (
         module.in_channels <= 4
         and module.dilation == (1, 1)
@@ -216,28 +217,43 @@ def may_be_packed(module: nn.Conv2d) -> bool:
     return padded and module.dilation == (1, 1) and _CAN_PACK and module.weight.numel() >= _MANY_WEIGHTS
 
 
-def image_gradient(gradient: Tensor, weight: Tensor, shape: torch.Size, module: nn.Conv2d) -> Tensor:
-    """What pictures of `shape` (N, C, H, W) change a score by, whose gradient at the output of a convolution is given.
+class PictureGradient:
+    """What pictures change a score by, whose gradient at the output of their convolution is given.
 
     The transposed convolution as a plain one: its outputs are the pixels of a block, its windows the positions that block was seen
     from, its weights the taps it was seen through.
+
+    Parameters
+    ----------
+    weight
+        (O, C, k, l) of that convolution.
+    stride, padding
+        Likewise.
     """
-    channels, (height, width) = shape[1], shape[2:]
-    rows, columns = _axes(channels, module.kernel_size, module.stride, module.padding)
-    count = (-(-height // rows.block), -(-width // columns.block))
-    reach = [
-        (blocks - 1) * axis.step + axis.window - axis.before - size
-        for blocks, axis, size in zip(count, (rows, columns), gradient.shape[2:], strict=True)
-    ]
-    pads = (rows.before, columns.before)
-    if reach[0] > pads[0] or reach[1] > pads[1]:
-        missing = [max(0, need - pad) for need, pad in zip(reach, pads, strict=True)]
-        gradient = functional.pad(gradient, (0, missing[1], 0, missing[0]))
-    written = _rewritten(weight, rows, columns)
-    found = functional.conv2d(gradient, written, None, (rows.step, columns.step), pads)[..., : count[0], : count[1]]
-    blocks = found.unflatten(1, (channels, rows.block, columns.block)).permute(0, 1, 4, 2, 5, 3)
-    pixels = blocks.reshape(len(found), channels, count[0] * rows.block, count[1] * columns.block)
-    return pixels[..., :height, :width]
+
+    def __init__(self, weight: Tensor, stride: tuple[int, int], padding: tuple[int, int]) -> None:
+        self._channels = weight.shape[1]
+        self._rows, self._columns = _axes(self._channels, (weight.shape[2], weight.shape[3]), stride, padding)
+        self._written = _rewritten(weight, self._rows, self._columns)
+
+    def __call__(self, gradient: Tensor, shape: torch.Size) -> Tensor:
+        """(N, O, h, w) to that of pictures (N, C, H, W), whose shape is given."""
+        rows, columns = self._rows, self._columns
+        height, width = shape[2:]
+        count = (-(-height // rows.block), -(-width // columns.block))
+        reach = [
+            (blocks - 1) * axis.step + axis.window - axis.before - size
+            for blocks, axis, size in zip(count, (rows, columns), gradient.shape[2:], strict=True)
+        ]
+        pads = (rows.before, columns.before)
+        if reach[0] > pads[0] or reach[1] > pads[1]:
+            missing = [max(0, need - pad) for need, pad in zip(reach, pads, strict=True)]
+            gradient = functional.pad(gradient, (0, missing[1], 0, missing[0]))
+        step = (rows.step, columns.step)
+        found = functional.conv2d(gradient, self._written, None, step, pads)[..., : count[0], : count[1]]
+        blocks = found.unflatten(1, (self._channels, rows.block, columns.block)).permute(0, 1, 4, 2, 5, 3)
+        pixels = blocks.reshape(len(found), self._channels, count[0] * rows.block, count[1] * columns.block)
+        return pixels[..., :height, :width]
 
 
 def _rewritten(weight: Tensor, rows: Axis, columns: Axis) -> Tensor:
@@ -275,7 +291,8 @@ def _cost(channels: int, rows: Axis, columns: Axis) -> float:
     return lanes * rows.window * columns.window / pixels
 
 
-def _on_onednn(x: Tensor) -> bool:
+def on_onednn(x: Tensor) -> bool:
+    """Whether torch computes a convolution of `x` by oneDNN."""
     enabled: Any = torch.backends.mkldnn.enabled
     return x.device.type == "cpu" and x.dtype == torch.float32 and _HAS_ONEDNN and bool(enabled)
 

@@ -72,6 +72,8 @@ class Flow:
     trials: set[Any] = field(default_factory=set)
     #: How covers of pictures of one size were put together, by what that depends on; the same for every picture.
     prospects: dict[Any, Any] = field(default_factory=dict)
+    #: The ways back through its convolutions, by name, as `round_trip` makes them.
+    transposed: dict[str, Any] = field(default_factory=dict)
 
     def lean(self, head: nn.Module, classes: Sequence[int]) -> Flow | None:
         """With only some channels of a convolution that is called once; None if it is none of the operations."""

@@ -15,16 +15,16 @@ from torch import Tensor, nn
 
 from .covers import Covers, content, covered
 from .errors import ImageError
-from .flow import Flow, FlowError, read_flow
+from .flow import Flow, FlowError
+from .flows import among, flow_of, state_of
 from .forward import evaluating, lock_of
 from .gradients import fitting_batch
 from .network import Network
-from .objectives import Objective, classes_read
+from .objectives import Objective
 from .place_fills import PlaceFill
 from .plan import Batch, Plan
 from .program import LONG, Program
 from .regions import Area, Reach
-from .thin_gradient import lean_heads
 from .trace import Trace
 
 #: How far scores may be off, as a share of the largest: rounding in another order.
@@ -227,25 +227,7 @@ class Incremental:
         return next((each.dtype for each in self.network.model.parameters()), torch.float32)
 
     def _flow(self, calls: tuple[tuple[nn.Module, int], ...]) -> tuple[Flow, list[int] | None]:
-        """The operations, and the classes that they give if not all; read off once as long as the weights stay."""
-        network = self.network
-        named = classes_read(self.objectives) if any(each.logits for each in self.objectives) else None
-        classes = None if named is None else sorted({network.class_index(one) for one in named})
-        head = None
-        if classes and network._answers_in_part(self.image):  # noqa: SLF001
-            heads = lean_heads(network.model, network.classes, len(classes))
-            head = heads[0] if len(heads) == 1 else None
-        known = network._flows  # noqa: SLF001
-        if known.get("state") != self._state:
-            known.clear()
-            known["state"] = self._state
-        key = calls, self.precision
-        if key not in known:
-            flow = read_flow(network.model, calls)
-            known[key] = flow.lowered(torch.bfloat16) if self.precision == "bfloat16" else flow
-        flow = known[key]
-        lean = flow.lean(head, classes) if head is not None and classes else None
-        return (flow, None) if lean is None else (lean, classes)
+        return flow_of(self.network, self.image, self.objectives, calls, self._state, self.precision)
 
     def _trace(
         self, program: Program, covers: Covers, fill: Tensor | PlaceFill, batches: Sequence[Batch], plan: Plan
@@ -270,7 +252,7 @@ class Incremental:
         if any(each.logits for each in self.objectives) or not self.objectives:
             logits = self.network.output(output)
             if self._classes is not None:
-                logits = _among(logits.float(), self._classes, self.network.classes)
+                logits = among(logits.float(), self._classes, self.network.classes)
                 trace.output = logits
             trace._logits = logits.float() if self.precision == "bfloat16" else logits  # noqa: SLF001
         return trace
@@ -382,26 +364,3 @@ def _close(first: Tensor, second: Tensor) -> bool:
     size = float(second[known].abs().max())
     tolerance = _TOLERANCE.get(second.dtype, 2e-2) * max(size, 1e-6)
     return float((first[known].double() - second[known].double()).abs().max()) <= tolerance
-
-
-def _among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
-    """Scores of some classes among all, the others NaN."""
-    made = some.new_full((len(some), count, *some.shape[2:]), torch.nan)
-    made[:, list(classes)] = some
-    return made
-
-
-def state_of(network: Network) -> tuple[Any, ...]:
-    """What changes when a model is trained, loaded, taken apart, watched or edited."""
-    found: list[Any] = [id(network.output), *(id(each) for each in network._edits)]  # noqa: SLF001 (its own engine)
-    left = [network.model]
-    while left:
-        module = left.pop()
-        hooks = len(module._forward_hooks), len(module._forward_pre_hooks)  # noqa: SLF001
-        found += (id(module), *hooks, "forward" in vars(module))
-        for tensors in (module._parameters, module._buffers):  # noqa: SLF001
-            for each in tensors.values():
-                if each is not None:
-                    found += (id(each), -1 if each.is_inference() else each._version)
-        left.extend(part for part in module._modules.values() if part is not None)  # noqa: SLF001
-    return tuple(found)

@@ -212,15 +212,22 @@ class MaxPool(Local):
     dilation: tuple[int, int]
     ceil_mode: bool
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Of the window, down and across."""
+        return _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
+
+    @property
+    def stride(self) -> tuple[int, int]:
+        """Down and across."""
+        return self.rows.stride, self.columns.stride
+
     def whole(self, *values: Any) -> Any:  # noqa: D102
-        size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
-        stride = self.rows.stride, self.columns.stride
         padding = self.rows.padding, self.columns.padding
-        return functional.max_pool2d(values[0], size, stride, padding, self.dilation, self.ceil_mode)
+        return functional.max_pool2d(values[0], self.size, self.stride, padding, self.dilation, self.ceil_mode)
 
     def part(self, patch: Tensor) -> Tensor:  # noqa: D102
-        size = _size(self.rows, self.dilation[0]), _size(self.columns, self.dilation[1])
-        return functional.max_pool2d(patch, size, (self.rows.stride, self.columns.stride), 0, self.dilation)
+        return functional.max_pool2d(patch, self.size, self.stride, 0, self.dilation)
 
     def work(self, channels: int) -> float:  # noqa: D102
         return self.rows.extent * self.columns.extent * channels

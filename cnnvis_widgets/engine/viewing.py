@@ -14,6 +14,7 @@ from .errors import SIZE_REFUSALS, AscentError, CnnvisError
 from .feature_objectives import one_each
 from .network import Network
 from .objectives import Objective
+from .prepared import Prepared
 
 
 class Silence(NamedTuple):
@@ -41,6 +42,7 @@ class View:
         self.count = count
         self._free = network.at_any_size().for_many_passes()
         self._sparing = self._free.sparing()
+        self._prepared = Prepared(self._free, objective)
         self._own = network.preprocess.size
         self._channels = network.preprocess.channels or 3
         self._taken: dict[tuple[int, int], bool] = {}
@@ -67,16 +69,23 @@ class View:
         -------
         (scores (N,), gradients (N, C, H, W), which were silent)
         """
+        score, gradient = self._climbed(pictures, often=often)
+        gradient = gradient.contiguous()  # as the transforms' way back wants it
+        silent = _zero(gradient).cpu() & awake
+        if not silent.any():
+            return score, gradient, Silence(silent, silent)
+        redirected = self._redirected(pictures)
+        both = torch.where(silent.to(gradient.device).view(-1, 1, 1, 1), redirected, gradient)
+        return score, both, Silence(silent, silent & _zero(redirected).cpu())
+
+    def _climbed(self, pictures: Tensor, *, often: bool) -> tuple[Tensor, Tensor]:
+        prepared = self._prepared.answer(pictures) if often else None
+        if prepared is not None:
+            return prepared
         network = self._sparing if often else self._free
         trace, (score,) = network.ask(pictures, self.objective, wrt="image")
         one_each(score, self.count, self.objective.name)
-        gradient = trace.gradient(score, "image").contiguous()  # as the transforms' way back wants it
-        silent = _zero(gradient).cpu() & awake
-        if not silent.any():
-            return score.detach(), gradient, Silence(silent, silent)
-        redirected = self._redirected(pictures)
-        both = torch.where(silent.to(gradient.device).view(-1, 1, 1, 1), redirected, gradient)
-        return score.detach(), both, Silence(silent, silent & _zero(redirected).cpu())
+        return score.detach(), trace.gradient(score, "image")
 
     def _redirected(self, pictures: Tensor) -> Tensor:
         """The gradient that pulls closed ReLUs open."""

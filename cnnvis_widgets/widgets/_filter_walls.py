@@ -68,7 +68,7 @@ class Walls:
 
     def stale(self) -> bool:
         """Whether the network is another than when this was last asked: trained, watched by hooks, edited. Then no wall is left."""
-        from ..engine.incremental import state_of
+        from ..engine.flows import state_of
 
         before, self._state = self._state, state_of(self._network)
         changed = before is not None and before != self._state

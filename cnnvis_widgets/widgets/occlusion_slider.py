@@ -156,7 +156,7 @@ class OcclusionSlider(Viewer):
 
     def _trained(self) -> bool:
         """Whether the network is another than the one that was asked for what is kept: it was trained, say."""
-        from ..engine.incremental import state_of
+        from ..engine.flows import state_of
 
         state = state_of(self.network)
         self._state = self._state or state
