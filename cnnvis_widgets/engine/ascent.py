@@ -238,6 +238,8 @@ class Ascent:
 
     def _let_sleep(self, silent: Silence) -> None:
         """Units that nothing wakes are given up after a while, and it is said."""
+        if not silent.before.any() and not self._silence.any():
+            return
         self._silence = torch.where(silent.before, self._silence + 1, 0)
         given_up = silent.still | (self._silence > _PATIENCE_WITH_SILENCE)
         for index in given_up.nonzero()[:, 0].tolist():
@@ -248,9 +250,10 @@ class Ascent:
         """Pictures whose score or gradient is no number stay as they are, and it is said."""
         size = score + sum(torch.linalg.vector_norm(each.flatten(1), dim=1) for each in gradients)
         broken = ~torch.isfinite(size).cpu() & ~self._held
-        for index in broken.nonzero()[:, 0].tolist():
-            self.notes[index] = _BROKEN.format(self.done + 1)
-        self._held |= broken
+        if broken.any():
+            for index in broken.nonzero()[:, 0].tolist():
+                self.notes[index] = _BROKEN.format(self.done + 1)
+            self._held |= broken
         if self._held.any():
             for gradient in gradients:
                 gradient[self._held] = 0

@@ -8,7 +8,6 @@ maps are left by torch to a slow convolution of its own, in an order of memory t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
@@ -16,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torch.nn.grad import conv2d_input
 
 _LANES = 16  # channels oneDNN computes at once
 _BLOCKS = (1, 2, 4)
@@ -26,8 +24,6 @@ _FEW = 150_000
 _SMALL = 20_480
 #: Below so many multiplications its slow way is the faster one.
 _TINY = 8_000_000
-#: With so many weights, and so many times as many as numbers they are applied to, putting them in order is what takes the time.
-_MANY_WEIGHTS, _MANY = 500_000, 8
 
 
 class Axis(NamedTuple):
@@ -122,77 +118,6 @@ class SmallConvolution(torch.autograd.Function):
         return made, None, None
 
 
-class PackedConvolution(torch.autograd.Function):
-    """A convolution of many weights and few positions, with the weights in oneDNN's order. Differentiable with respect to its input.
-
-    Torch puts the weights in order at every call, there and back, which takes longer than the convolution itself.
-    """
-
-    @staticmethod
-    def pays(module: nn.Conv2d, x: Tensor) -> bool:
-        """Whether there are that many weights."""
-        return on_onednn(x) and module.weight.numel() >= _MANY * x.numel()
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, _output: Tensor, module: nn.Conv2d, packed: Packed) -> Tensor:
-        """The convolution itself."""
-        ctx.module, ctx.shape, ctx.packed = module, x.shape, packed
-        ctx.save_for_backward(module.weight)
-        x = x.contiguous(memory_format=torch.channels_last)
-        return _convolved(x, packed.there(x.shape), module.bias, _padding(module), module.stride)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        """The transposed convolution: with a stride of 1, a plain one."""
-        (gradient,), (weight,), module = gradients, ctx.saved_tensors, ctx.module
-        if module.stride != (1, 1):
-            made = conv2d_input(ctx.shape, weight, gradient, module.stride, module.padding)
-            return made, None, None, None
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
-        return _convolved(gradient, ctx.packed.back(gradient.shape), None, _around(module), (1, 1)), None, None, None
-
-
-class Packed:
-    """A module's weights in the order oneDNN wants them, put in that order again when they are others.
-
-    For as long as one ascent: weights changed behind torch's back, by `weight.data`, are seen by the next one.
-    """
-
-    def __init__(self, module: nn.Conv2d) -> None:
-        self._module = module
-        self._made: dict[Any, Tensor] = {}
-
-    def there(self, shape: torch.Size) -> Tensor:
-        """For inputs of a shape."""
-        module = self._module
-        return self._known("there", shape, lambda: module.weight, _padding(module), module.stride)
-
-    def back(self, shape: torch.Size) -> Tensor:
-        """For gradients of a shape: each tap turned round, and what was given becomes what is asked."""
-        return self._known(
-            "back", shape, lambda: self._module.weight.transpose(0, 1).flip(2, 3), _around(self._module), (1, 1)
-        )
-
-    def _known(
-        self,
-        way: str,
-        shape: torch.Size,
-        weight: Callable[[], Tensor],
-        padding: tuple[int, int],
-        stride: tuple[int, ...],
-    ) -> Tensor:
-        given = self._module.weight
-        key = (way, shape, given.data_ptr(), given._version)
-        if key not in self._made:
-            self._made = {
-                known: made for known, made in self._made.items() if known[0] != way
-            }  # one a way: they are large
-            ordered = weight().detach().contiguous(memory_format=torch.channels_last)
-            pack = torch.ops.mkldnn._reorder_convolution_weight  # noqa: SLF001 (what torch.compile itself calls)
-            self._made[key] = pack(ordered, padding, stride, (1, 1), 1, list(shape))
-        return self._made[key]
-
-
 def is_of_pictures(module: nn.Conv2d) -> bool:
     """Whether a convolution reads pictures in a way `PictureGradient` follows."""
     return (
@@ -207,14 +132,6 @@ def is_of_pictures(module: nn.Conv2d) -> bool:
 def may_be_small(module: nn.Conv2d) -> bool:
     """Whether torch could take its slow way with a convolution."""
     return is_plain(module) and max(module.kernel_size) > 1 and min(module.kernel_size) <= 3
-
-
-def may_be_packed(module: nn.Conv2d) -> bool:
-    """Whether a convolution's weights can be kept in oneDNN's order."""
-    padded = is_plain(module) and all(
-        padding < kernel for kernel, padding in zip(module.kernel_size, _padding(module), strict=True)
-    )
-    return padded and module.dilation == (1, 1) and _CAN_PACK and module.weight.numel() >= _MANY_WEIGHTS
 
 
 class PictureGradient:
@@ -297,22 +214,7 @@ def on_onednn(x: Tensor) -> bool:
     return x.device.type == "cpu" and x.dtype == torch.float32 and _HAS_ONEDNN and bool(enabled)
 
 
-def _convolved(
-    x: Tensor, packed: Tensor, bias: Tensor | None, padding: tuple[int, int], stride: tuple[int, ...]
-) -> Tensor:
-    convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001
-    made: Tensor = convolve(x, packed, bias, padding, stride, (1, 1), 1, "none", [], "")
-    return made
-
-
-def _around(module: nn.Conv2d) -> tuple[int, int]:
-    """The padding of the way back."""
-    (height, width), (down, across) = module.kernel_size, _padding(module)
-    return height - 1 - down, width - 1 - across
-
-
 _HAS_ONEDNN = torch.backends.mkldnn.is_available() and hasattr(torch, "mkldnn_convolution")
-_CAN_PACK = all(hasattr(torch.ops.mkldnn, name) for name in ("_reorder_convolution_weight", "_convolution_pointwise"))
 
 
 def _padding(module: nn.Conv2d) -> tuple[int, int]:

@@ -39,7 +39,8 @@ def channels(layer: str, indices: Sequence[int]) -> Objective:
 
     each = tuple(channel(layer, index) for index in wanted)
     read = channels_read(each)
-    return Objective(score, (layer,), f"{len(wanted)} channels of {layer}", logits=False, each=each, channels=read)
+    name = f"{len(wanted)} channels of {layer}"
+    return Objective(score, (layer,), name, logits=False, each=each, channels=read, steady=True)
 
 
 def each_its_own(objectives: Sequence[Objective]) -> Objective:
@@ -58,7 +59,8 @@ def each_its_own(objectives: Sequence[Objective]) -> Objective:
 
     logits = any(each.logits for each in listed)
     read = classes_read(listed), channels_read(listed)
-    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, *read)
+    steady = all(each.steady for each in listed)
+    return Objective(score, layers, f"{len(listed)} objectives", logits, listed, *read, steady)
 
 
 def one_each(scores: Any, count: int, name: str) -> Tensor:

@@ -13,6 +13,10 @@ from .network import Network
 from .objectives import Objective, classes_read
 from .thin_gradient import lean_heads
 
+#: For so many questions the operations of a network are kept, each with weights of its own.
+_KEPT = 3
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
+
 
 def flow_of(
     network: Network,
@@ -56,6 +60,9 @@ def flow_of(
         known["state"] = state
     key = calls, precision
     if key not in known:
+        others = [each for each in known if each != "state"]
+        for old in others[: max(0, len(others) + 1 - _KEPT)]:
+            del known[old]
         flow = read_flow(network.model, calls)
         known[key] = flow.lowered(torch.bfloat16) if precision == "bfloat16" else flow
     flow = known[key]
@@ -72,15 +79,21 @@ def among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
 
 def state_of(network: Network) -> tuple[Any, ...]:
     """What changes when a model is trained, loaded, taken apart, watched or edited."""
-    found: list[Any] = [id(network.output), *(id(each) for each in network._edits)]  # noqa: SLF001 (its own engine)
-    left = [network.model]
-    while left:
-        module = left.pop()
-        hooks = len(module._forward_hooks), len(module._forward_pre_hooks)  # noqa: SLF001
-        found += (id(module), *hooks, "forward" in vars(module))
-        for tensors in (module._parameters, module._buffers):  # noqa: SLF001
+    found: list[Any] = [id(network.output), *map(id, network._edits)]  # noqa: SLF001 (its own engine)
+    add = found.append
+    modules: list[Any] = [network.model]
+    for module in modules:  # which grows meanwhile
+        inside = module.__dict__
+        add(id(module))
+        for kind in _HOOKS:
+            if inside[kind]:
+                add((kind, len(inside[kind])))
+        if "forward" in inside:
+            add("forward")
+        for tensors in (inside["_parameters"], inside["_buffers"]):
             for each in tensors.values():
                 if each is not None:
-                    found += (id(each), -1 if each.is_inference() else each._version)
-        left.extend(part for part in module._modules.values() if part is not None)  # noqa: SLF001
+                    add(id(each))
+                    add(-1 if each.is_inference() else each._version)
+        modules += [part for part in inside["_modules"].values() if part is not None]
     return tuple(found)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .convolution_gradients import Packed
 from .errors import LayerError
 from .thin_gradient import Part, Thin, ThinHooks
 
@@ -90,8 +89,6 @@ class Forward:
         Layers to differentiate in the thin way.
     parts
         Convolutions of which only some channels are computed, unless they are edited.
-    packed
-        Weights that are kept in order from pass to pass.
     """
 
     of_a_pass = True  # its hooks are not the user's
@@ -108,7 +105,6 @@ class Forward:
         summary: Callable[[str, Tensor], Any] | None = None,
         thin: Thin | None = None,
         parts: Mapping[nn.Module, Part] | None = None,
-        packed: dict[nn.Module, Packed] | None = None,
     ) -> None:
         self.model = model
         self.keep = keep
@@ -120,7 +116,6 @@ class Forward:
         self.thin = thin if thin and leaves else {}
         edited = {address.module for address, _ in edits}
         self.parts = {module: part for module, part in (parts or {}).items() if module not in edited}
-        self.packed = packed
         self.kept: dict[str, Any] = {}
         self.used: set[nn.Module] = set()  # layers that were differentiated in the thin way
         self.stopped = False
@@ -159,7 +154,7 @@ class Forward:
         self._detached = not self.leaves or "image" in self.leaves
         watched: dict[nn.Module, None] = dict.fromkeys(a.module for a in self.keep.values())
         watched.update(dict.fromkeys(address.module for address, _ in self.edits))
-        thin = ThinHooks(self.thin, self.parts, self.packed)
+        thin = ThinHooks(self.thin, self.parts)
         handles: list[Any] = [thin]
         handles += [module.register_forward_hook(self._seen) for module in watched]
         output = None

@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .convolution_gradients import Packed
 from .errors import ImageError, LayerError, ModelError, suggestion
 from .forward import Forward
 from .images import ImageLike, decode
@@ -106,7 +105,6 @@ class Network:
         self._detects = False
         self._memory: dict[str, bool] = {}  # shared with copies of this network
         self._thin: _Ways = weakref.WeakKeyDictionary()  # likewise: which layers were worth it, in passes that went the same way
-        self._packed: dict[nn.Module, Packed] | None = None
         self._sparing: Sparing | None = None
         self._parts: Mapping[nn.Module, Part] = {}
         self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
@@ -216,12 +214,6 @@ class Network:
         free.preprocess = replace(self.preprocess, size=None, resize=None)
         return free
 
-    def for_many_passes(self) -> Network:
-        """The same network, to be differentiated again and again while its weights stay: they are kept as the processor wants them."""
-        prepared = copy.copy(self)
-        prepared._packed, prepared._thin = {}, weakref.WeakKeyDictionary()  # noqa: SLF001 (its own kind)
-        return prepared
-
     def sparing(self) -> Network:
         """The same network, which leaves out of the layers it is asked about what nobody reads; to find that out takes two passes."""
         other = copy.copy(self)
@@ -294,7 +286,6 @@ class Network:
             stop=not logits and bool(keep),
             thin=self._thin_layers(way) if wanted else None,
             parts={**self._parts, **{head: Part(list(classes or ()), torch.nan) for head in heads}},
-            packed=self._packed,
         )
         trace = Trace(self, images, wanted)
         trace._run(forward, rectify)  # noqa: SLF001 (the two are one abstraction)
@@ -414,8 +405,8 @@ class Network:
 
     def _thin_layers(self, way: tuple[Any, ...]) -> Thin:
         """What to differentiate in the thin way; where a pass went the same way before, only what paid then is looked at."""
-        packed, known = self._packed is not None, self._thin.get(self.model, {}).get(way)
-        return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], packed=packed, among=known)
+        known = self._thin.get(self.model, {}).get(way)
+        return thin_layers(self.model, self.classes, to_image=IMAGE in way[1], among=known)
 
     def _remember_thin(self, way: tuple[Any, ...], used: set[nn.Module]) -> None:
         ways = self._thin.setdefault(self.model, {})  # a copy of this network may have another module

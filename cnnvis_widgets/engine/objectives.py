@@ -47,6 +47,8 @@ class Objective:
         The classes whose scores it reads, where it reads no others; None where that is not known.
     channels
         Likewise the channels of `layers`: pairs (layer, index).
+    steady
+        Whether its gradient at what it reads of them is the same, whatever it reads there: that of means and sums is.
     """
 
     score: Callable[[Trace], Tensor]
@@ -56,6 +58,7 @@ class Objective:
     each: tuple[Objective, ...] = ()
     classes: tuple[int | str, ...] | None = None
     channels: tuple[tuple[str, int], ...] | None = None
+    steady: bool = False
 
     def of_picture(self, index: int) -> Objective:
         """What it asks of one picture of a batch, for copies of that picture."""
@@ -106,12 +109,14 @@ class Objective:
             each = tuple(self.of_picture(k).combined(second.of_picture(k), combine, sign) for k in range(count))
             name = f"({self.name} {sign} {second.name})"
             read = classes_read([self, second]), channels_read([self, second])
-            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, *read)
+            steady = self.steady and second.steady and combine in (torch.add, torch.sub)
+            return Objective(lambda trace: combine(self(trace), second(trace)), layers, name, both, each, *read, steady)
         if not isinstance(other, (int, float)):
             return NotImplemented
         each = tuple(one.combined(other, combine, sign) for one in self.each)
         name = f"({self.name} {sign} {other:g})"
-        return replace(self, score=lambda trace: combine(self(trace), other), name=name, each=each)
+        steady = self.steady and combine in (torch.add, torch.sub, torch.mul)
+        return replace(self, score=lambda trace: combine(self(trace), other), name=name, each=each, steady=steady)
 
 
 def classes_read(objectives: Sequence[Objective]) -> tuple[int | str, ...] | None:
@@ -222,7 +227,7 @@ def channel(layer: str, index: int) -> Objective:
     def score(trace: Trace) -> Tensor:
         return _by_picture(_channel(trace, layer, index)).mean(1)
 
-    return Objective(score, (layer,), f"{layer}:{index}", logits=False, channels=((layer, index),))
+    return Objective(score, (layer,), f"{layer}:{index}", logits=False, channels=((layer, index),), steady=True)
 
 
 def neuron(layer: str, index: int, row: int | None = None, column: int | None = None) -> Objective:
@@ -241,7 +246,7 @@ def neuron(layer: str, index: int, row: int | None = None, column: int | None = 
         return maps[:, r, c]
 
     place = "" if row is None and column is None else f"@{row},{column}"
-    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False, channels=((layer, index),))
+    return Objective(score, (layer,), f"{layer}:{index}{place}", logits=False, channels=((layer, index),), steady=True)
 
 
 def direction(layer: str, vector: Sequence[float] | np.ndarray | Tensor) -> Objective:
@@ -277,13 +282,14 @@ def unit(address: str, network: Network) -> Objective:
         channel(layer, index),
         score=lambda trace: _by_picture(_channel(trace, layer, index)).max(1).values,
         name=address.strip(),
+        steady=False,
     )
 
 
 def unit_squared(address: str, network: Network) -> Objective:
     """Half the square of a unit's activation: its derivative is the activation itself, where a DeconvNet begins."""
     activation = unit(address, network)
-    return replace(activation, score=lambda trace: activation(trace).clamp(min=0) ** 2 / 2)
+    return replace(activation, score=lambda trace: activation(trace).clamp(min=0) ** 2 / 2, steady=False)
 
 
 def top_class() -> Objective:

@@ -157,22 +157,28 @@ class Convolution(Local):
         bias = None if self.bias is None else self.bias[list(channels)]
         return replace(self, weight=self.weight[list(channels)], bias=bias, _packed={})
 
+    def ready(self, x: Tensor, padding: tuple[int, int] | None = None) -> Callable[[Tensor], Tensor]:
+        """What computes it for inputs like `x`, padded with so many zeros; to be called as long as they have the same size."""
+        around = (self.rows.padding, self.columns.padding) if padding is None else padding
+        packed = self._in_order(x, around)
+        if packed is None:
+            options = self.weight, self.bias, self.stride, around, self.dilation, self.groups
+            return lambda given: self._activated(functional.conv2d(given, *options))
+        name, numbers = _FUSED.get(self.then if self.fuses else "", ("none", []))
+        convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 (what torch.compile itself calls)
+        rest = packed, self.bias, around, self.stride, self.dilation, self.groups, name, numbers, ""
+        if self.fuses or not self.then:
+            return lambda given: convolve(given, *rest)
+        return lambda given: self._activated(convolve(given, *rest))
+
     def _convolved(self, x: Tensor, padding: tuple[int, int]) -> Tensor:
         x = x.to(self.weight.dtype)
-        packed = self._in_order(x, padding)
-        if packed is not None:
-            name, numbers = _FUSED.get(self.then if self.fuses else "", ("none", []))
-            convolve = torch.ops.mkldnn._convolution_pointwise  # noqa: SLF001 (what torch.compile itself calls)
-            made: Tensor = convolve(
-                x, packed, self.bias, padding, self.stride, self.dilation, self.groups, name, numbers, ""
-            )
-            if self.fuses:
-                return made
-        else:
-            made = functional.conv2d(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
-        if self.then:
-            return made.relu_() if self.then == "relu" else made.clamp_(0, 6)
-        return made
+        return self.ready(x, padding)(x)
+
+    def _activated(self, made: Tensor) -> Tensor:
+        if not self.then:
+            return made
+        return made.relu_() if self.then == "relu" else made.clamp_(0, 6)
 
     def _in_order(self, x: Tensor, padding: tuple[int, int]) -> Tensor | None:
         """The weights in the order that the processor's convolutions want for such an input; None if they take any.

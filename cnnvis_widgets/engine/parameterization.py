@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from .errors import AscentError
@@ -108,7 +109,7 @@ class Parameterization:
 
         def show(leaves: list[Tensor]) -> Tensor:
             values = self.values(leaves, shape)
-            return torch.sigmoid(values if colors is None else mixed(values, colors))
+            return torch.sigmoid(values) if colors is None else mixed(values, colors).sigmoid_()
 
         if start is not None:
             values = torch.logit(start.detach().to(torch.float32), _EDGE)
@@ -175,8 +176,26 @@ class Fourier(Parameterization):
 
     def values(self, leaves: list[Tensor], shape: tuple[int, int, int, int]) -> Tensor:
         """The inverse transform, of any size, odd ones too."""
-        scale = _fourier_scale(shape[2], shape[3], self.decay).to(leaves[0])
-        return torch.fft.irfft2(torch.view_as_complex(leaves[0] * scale), s=shape[2:], norm="ortho")
+        scales = (each.to(leaves[0]) for each in _fourier_scales(shape[2], shape[3], self.decay))
+        waves: Tensor = _Waves.apply(leaves[0], *scales, shape[2:])
+        return waves
+
+
+class _Waves(torch.autograd.Function):
+    """Scaled frequencies as a picture. The way back is a transform too; autograd takes two more passes over memory for it."""
+
+    @staticmethod
+    def forward(ctx: Any, spectrum: Tensor, scale: Tensor, back: Tensor, size: Sequence[int]) -> Tensor:
+        """(N, C, H, W // 2 + 1, 2) to (N, C, H, W)."""
+        ctx.back = back
+        return torch.fft.irfft2(torch.view_as_complex(spectrum * scale), s=size, norm="ortho")
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """Each frequency by what it is scaled with, twice where it stands for its mirror image as well."""
+        spectrum = torch.fft.rfft2(gradients[0], norm="ortho")
+        return torch.view_as_real(spectrum).mul_(ctx.back), None, None, None
 
 
 @dataclass(frozen=True)
@@ -405,6 +424,18 @@ def _normalized(colors: Colors) -> Tensor:
     matrix = np.asarray(colors, np.float32)
     with torch.inference_mode(mode=False):
         return torch.as_tensor(matrix / np.linalg.norm(matrix, axis=0).max())
+
+
+@lru_cache(maxsize=32)
+def _fourier_scales(height: int, width: int, decay: float) -> tuple[Tensor, Tensor]:
+    """The scale, and that of the way back: columns that stand for their mirror image too count twice."""
+    scale = _fourier_scale(height, width, decay)
+    with torch.inference_mode(mode=False):
+        twice = torch.full((scale.shape[1], 1), 2.0)
+        twice[0] = 1
+        if width % 2 == 0:
+            twice[-1] = 1
+        return scale, scale * twice
 
 
 @lru_cache(maxsize=32)

@@ -1,7 +1,7 @@
 """A network that is asked the same thing hundreds of times, of other pictures: only what that takes is computed, there and back.
 
-Its operations are read off (`flow`) and run as a `RoundTrip`. What they say of the first picture of each size is compared with what
-the network itself says; where they differ, or cannot be read off, the network itself has to be asked.
+Its operations are read off (`flow`) and run as a `RoundTrip`. What they say of the first picture of each size, and of some later ones,
+is compared with what the network itself says; where they differ, or cannot be read off, the network itself has to be asked.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from .convolution_gradients import on_onednn
 from .flow import Name
@@ -24,6 +24,8 @@ from .trace import IMAGE, Trace
 
 #: How far a gradient may be off, as a share of its length: a ReLU at its corner or a tie in a pool may go either way.
 _OFF = 1e-2
+#: And so often it is compared again.
+_NOW_AND_THEN = 128
 
 
 class _Ready(NamedTuple):
@@ -51,7 +53,9 @@ class Prepared:
         self._seen: Any = None
         self._state: Any = None  # of what is ready
         self._ready: _Ready | None = None
+        self._asked = 0
         self._compared: set[torch.Size] = set()
+        self._gradients: dict[Any, dict[str, Tensor]] = {}  # of a steady objective
 
     def answer(self, pictures: Tensor) -> tuple[Tensor, Tensor] | None:
         """The scores of pictures (N, C, H, W), as the objective gives them, and their gradient; None: ask the network itself."""
@@ -59,12 +63,10 @@ class Prepared:
             return None
         with lock_of(self._network.model):
             self._prepare(pictures)
-            if self._ready is None:
-                return None
-            if pictures.shape not in self._compared and not self._agrees(pictures):
-                self._ready = None
-                return None
-            return self._asked(self._ready, pictures)
+            self._asked += 1
+            if pictures.shape not in self._compared or self._asked % _NOW_AND_THEN == 0:
+                self._compare(pictures)
+            return None if self._ready is None else self._answered(self._ready, pictures)
 
     def _prepare(self, pictures: Tensor) -> None:
         """Read the operations off, once as long as the network stays; while it is trained, not at every step."""
@@ -73,18 +75,31 @@ class Prepared:
             return
         self._ready = self._state = None
         unsteady, self._seen = self._seen not in (None, state), state
-        if unsteady:
-            return
-        self._state, self._compared = state, set()
+        if not unsteady:
+            self._state = state
+            self._read(pictures)
+
+    def _read(self, pictures: Tensor) -> None:
+        self._compared, self._gradients = set(), {}
         try:
             self._ready = self._made(pictures)
         except Exception:  # noqa: BLE001 (a network may do anything; to ask it itself is always right)
             self._ready = None
 
+    def _compare(self, pictures: Tensor) -> None:
+        """Go on only if the network itself says the same; if not, it may have been written to behind torch's back: read it again."""
+        if self._ready is not None and not self._agrees(self._ready, pictures):
+            self._network._flows.clear()  # noqa: SLF001 (its own engine)
+            self._read(pictures)
+            if self._ready is not None and not self._agrees(self._ready, pictures):
+                self._ready = None
+        self._compared.add(pictures.shape)
+
     def _made(self, pictures: Tensor) -> _Ready | None:
         network, objective = self._network, self._objective
         layers = {name: network.layer(name) for name in objective.layers}
-        if network._edits or any(layer.address.part is not None for layer in layers.values()):  # noqa: SLF001 (its own engine)
+        in_parts = any(layer.address.part is not None for layer in layers.values())
+        if in_parts or network._edits or network.preprocess.normalization is not None or _watched_back(network.model):  # noqa: SLF001
             return None
         calls = {name: (layer.address.module, layer.address.call) for name, layer in layers.items()}
         parts = Sparing().parts(network, pictures, [objective])
@@ -98,24 +113,32 @@ class Prepared:
         trip = RoundTrip(flow, list(wanted), {flow.calls[module, 0]: part for module, part in parts.items()})
         return _Ready(trip, names, output, classes)
 
-    def _asked(self, ready: _Ready, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        network, objective, trip = self._network, self._objective, ready.trip
+    def _answered(self, ready: _Ready, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        network, trip = self._network, ready.trip
         with torch.inference_mode(mode=False), evaluating(network.model) if trip.calls_modules else nullcontext():
-            with torch.enable_grad():
-                images = pictures.detach().requires_grad_()
-                put_in = network._input(images)  # noqa: SLF001
-            found = {name: each.requires_grad_() for name, each in trip.there(put_in.detach()).items()}
-            with torch.enable_grad():
-                score = objective(self._trace(ready, images, found))
-                *gradients, direct = torch.autograd.grad(
-                    score.sum(), [*found.values(), images], allow_unused=True, materialize_grads=False
-                )
-            known = {name: each for name, each in zip(found, gradients, strict=True) if each is not None}
-            back = trip.back(known)
-            if back is not None:
-                (through,) = torch.autograd.grad(put_in, images, back)
-                direct = through if direct is None else direct + through
-        return score.detach(), torch.zeros_like(pictures) if direct is None else direct
+            images = pictures.detach()
+            found = trip.there(network._input(images))  # noqa: SLF001
+            score, gradients, direct = self._score(ready, images, found)
+            back = trip.back(gradients)
+            through = torch.zeros_like(images) if back is None else network.preprocess.back(back)
+            return score, through if direct is None else through + direct
+
+    def _score(
+        self, ready: _Ready, images: Tensor, found: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
+        """The scores, what they change by with what was found, and with the picture where the objective itself reads it."""
+        key = tuple(each.shape for each in found.values())
+        if key in self._gradients:
+            return self._objective(self._trace(ready, images, found)), self._gradients[key], None
+        images = images.detach().requires_grad_()
+        leaves = {name: each.requires_grad_() for name, each in found.items()}
+        with torch.enable_grad():
+            score = self._objective(self._trace(ready, images, leaves))
+            *gradients, direct = torch.autograd.grad(score.sum(), [*leaves.values(), images], allow_unused=True)
+        known = {name: each for name, each in zip(leaves, gradients, strict=True) if each is not None}
+        if self._objective.steady and ready.output is None and direct is None:
+            self._gradients[key] = known
+        return score.detach(), known, direct
 
     def _trace(self, ready: _Ready, images: Tensor, found: dict[str, Tensor]) -> Trace:
         network = self._network
@@ -127,17 +150,17 @@ class Prepared:
             trace._logits = logits if ready.classes is None else among(logits, ready.classes, network.classes)  # noqa: SLF001
         return trace
 
-    def _agrees(self, pictures: Tensor) -> bool:
-        """Whether the network itself says the same; asked once for each size."""
-        if self._ready is None:
-            return False
-        self._compared.add(pictures.shape)
+    def _agrees(self, ready: _Ready, pictures: Tensor) -> bool:
         try:
-            score, gradient = self._asked(self._ready, pictures)
-        except Exception:  # noqa: BLE001
+            score, gradient = self._answered(ready, pictures)
+        except Exception:  # noqa: BLE001 (as above)
             return False
         trace, (wanted,) = self._network.ask(pictures, self._objective, wrt=IMAGE)
         right = trace.gradient(wanted, IMAGE)
-        length = torch.linalg.vector_norm(right)
-        near = torch.linalg.vector_norm(gradient - right) <= _OFF * length
+        near = torch.linalg.vector_norm(gradient - right) <= _OFF * torch.linalg.vector_norm(right)
         return bool(near) and torch.allclose(score, wanted.detach(), rtol=1e-3, atol=1e-5)
+
+
+def _watched_back(model: nn.Module) -> bool:
+    """Whether somebody watches gradients on their way: then they are to go there."""
+    return any(module._backward_hooks or module._backward_pre_hooks for module in model.modules())  # noqa: SLF001

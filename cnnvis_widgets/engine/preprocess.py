@@ -95,6 +95,13 @@ class Preprocess:
         return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
 
 
+    def back(self, gradient: Tensor) -> Tensor:
+        """The gradient of pictures, given that of what `normalize` made of them; not where that is a function of the user's own."""
+        if not self.mean:
+            return gradient
+        scale, _ = _affine(self.mean, self.std, gradient.device, gradient.dtype)
+        return gradient * scale
+
     def neutral(self, like: Tensor) -> Tensor:
         """The color that normalization sends to 0, (1, C, 1, 1) in [0, 1]: what "nothing there" is to the network; else black."""
         values = self.mean or (0.0,) * like.shape[1]

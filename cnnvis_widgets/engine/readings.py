@@ -89,6 +89,8 @@ _POINTWISE: frozenset[Any] = frozenset(
         "float",
     }
 )
+#: Functions that write over what they are given, and those that do the same without.
+_WITHOUT_WRITING: dict[Any, Callable[..., Tensor]] = {torch.relu_: torch.relu, functional.relu_: functional.relu}
 #: Functions of two maps, or of a map and a number.
 _PAIRED: dict[Any, Callable[..., Tensor]] = {
     operator.add: torch.add,
@@ -121,7 +123,7 @@ def pointwise(target: Any) -> Callable[..., Tensor] | None:
     if target not in _POINTWISE:
         return None
     if not isinstance(target, str):
-        return target
+        return _WITHOUT_WRITING.get(target, target)
     name = target.removesuffix("_")
     return lambda x, *rest, **options: getattr(x, name)(*rest, **options)
 

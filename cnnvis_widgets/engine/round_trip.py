@@ -8,7 +8,7 @@ activations are applied in the convolution. What else a network does is left to 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -56,7 +56,7 @@ class AnyWay(Way):
             self._made = self.operation.whole(*self._given)
         if isinstance(self._made, Tensor):
             return self._made.detach()
-        if isinstance(self.operation, Opaque) and self.operation.shape_only:
+        if not any(_changes(each) for each in values) or _reads_shape(self.operation):
             return self._made
         msg = f"{self.name} gives {type(self._made).__name__}"
         raise FlowError(msg)
@@ -88,19 +88,22 @@ class Transposed:
     def __init__(self, operation: Convolution) -> None:
         self._operation = operation
         self._of_pictures = _of_pictures(operation)
-        self._plain = _turned(operation) if self._of_pictures is None else None
+        self._ready: dict[torch.Size, Callable[[Tensor], Tensor]] = {}
 
     def __call__(self, gradient: Tensor, shape: torch.Size) -> Tensor:
         """The gradient of an input of that shape."""
         if self._of_pictures is not None:
             return self._of_pictures(gradient, shape)
-        if self._plain is not None:
-            found: Tensor = self._plain.whole(gradient)
-            return found
+        if shape not in self._ready:
+            turned = _turned(self._operation)
+            self._ready = {shape: turned.ready(gradient) if turned is not None else self._by_torch(shape)}
+        return self._ready[shape](gradient)
+
+    def _by_torch(self, shape: torch.Size) -> Callable[[Tensor], Tensor]:
         operation = self._operation
         padding = operation.rows.padding, operation.columns.padding
         options = operation.stride, padding, operation.dilation, operation.groups
-        return conv2d_input(shape, operation.weight, gradient, *options)
+        return lambda gradient: conv2d_input(shape, operation.weight, gradient, *options)
 
 
 class ConvolutionWay(Way):
@@ -111,11 +114,14 @@ class ConvolutionWay(Way):
     def __init__(self, operation: Convolution, transposed: Transposed) -> None:
         super().__init__(operation)
         self._transposed = transposed
+        self._shape = torch.Size()
 
     def there(self, *values: Any) -> Any:  # noqa: D102
         (x,) = values
-        self._shape = x.shape
-        made = self.operation.whole(x.contiguous(memory_format=torch.channels_last))
+        x = x.contiguous(memory_format=torch.channels_last)
+        if x.shape != self._shape:
+            self._shape, self._run = x.shape, self.operation.ready(x)
+        made = self._run(x)
         self._made = made if self.operation.then else None
         return made
 
@@ -274,6 +280,10 @@ def _as_slice(channels: Sequence[int]) -> slice | list[int]:
     """Neighboring channels as a slice, which takes a tenth of the time."""
     low, high = min(channels, default=0), max(channels, default=-1) + 1
     return slice(low, high) if list(channels) == list(range(low, high)) else list(channels)
+
+
+def _reads_shape(operation: Operation) -> bool:
+    return isinstance(operation, Opaque) and operation.shape_only
 
 
 def _changes(value: Any) -> bool:

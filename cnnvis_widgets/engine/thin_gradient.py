@@ -20,12 +20,9 @@ from torch.nn.grad import conv2d_input
 from .convolution_gradients import (
     FinishedConvolution,
     ImageConvolution,
-    Packed,
-    PackedConvolution,
     SmallConvolution,
     is_of_pictures,
     is_plain,
-    may_be_packed,
     may_be_small,
 )
 
@@ -34,7 +31,7 @@ Function: TypeAlias = Any
 #: Module -> how its gradient is taken.
 Thin: TypeAlias = "Mapping[nn.Module, Function]"
 #: These compute the output themselves.
-_WHOLE = (SmallConvolution, PackedConvolution)
+_WHOLE = (SmallConvolution,)
 
 
 class ThinConvolution(FinishedConvolution):
@@ -123,35 +120,32 @@ def thin_layers(
     classes: int | None,
     *,
     to_image: bool = False,
-    packed: bool = False,
     among: Collection[nn.Module] | None = None,
 ) -> Thin:
     """Convolutions with as many channels as there are classes, where these are many, and global averages.
 
-    With `to_image`, where the gradient goes all the way, also convolutions of pictures and of small maps.
-    With `packed`, also those of many weights, which the caller keeps in order. With `among`, only these modules are looked at.
+    With `to_image`, where the gradient goes all the way, also convolutions of pictures and of small maps. With `among`, only these
+    modules are looked at.
     """
     modules = model.modules() if among is None else among
-    found = ((module, _function_for(module, classes or 0, to_image=to_image, packed=packed)) for module in modules)
+    found = ((module, _function_for(module, classes or 0, to_image=to_image)) for module in modules)
     return {module: function for module, function in found if function is not None}
 
 
-def _function_for(module: nn.Module, classes: int, *, to_image: bool, packed: bool) -> Function | None:
+def _function_for(module: nn.Module, classes: int, *, to_image: bool) -> Function | None:
     if is_watched(module) or "forward" in vars(module):
         return None  # what it does may be something else
     if _is_global_average(module):
         return GlobalAverage
     if _gives_classes(module, classes):
         return ThinConvolution
-    return _faster(module, packed=packed) if to_image and type(module) is nn.Conv2d else None
+    return _faster(module) if to_image and type(module) is nn.Conv2d else None
 
 
-def _faster(module: nn.Conv2d, *, packed: bool) -> Function | None:
+def _faster(module: nn.Conv2d) -> Function | None:
     """A faster way than torch's through a convolution."""
     if is_of_pictures(module):
         return ImageConvolution
-    if packed and may_be_packed(module):
-        return PackedConvolution
     return SmallConvolution if may_be_small(module) else None
 
 
@@ -172,8 +166,6 @@ class ThinHooks:
         What is differentiated in the thin way.
     parts
         Convolutions of which only some channels are computed.
-    packed
-        Weights kept in order, by module; filled here.
 
     Attributes
     ----------
@@ -183,14 +175,8 @@ class ThinHooks:
 
     of_a_pass = True
 
-    def __init__(
-        self,
-        modules: Thin,
-        parts: Mapping[nn.Module, Part] | None = None,
-        packed: dict[nn.Module, Packed] | None = None,
-    ) -> None:
+    def __init__(self, modules: Thin, parts: Mapping[nn.Module, Part] | None = None) -> None:
         self._thin, self._parts = modules, parts or {}
-        self._packed = {} if packed is None else packed
         self.used: set[nn.Module] = set()
         self._recording = False
         self._thread = threading.get_ident()
@@ -238,11 +224,7 @@ class ThinHooks:
 
     def _recorded(self, module: nn.Module, x: Tensor, output: Tensor) -> Tensor:
         function: Function = self._function_of(module)
-        more: list[Any] = []
-        if module in self._parts:
-            more = [self._parts[module].channels]
-        elif isinstance(module, nn.Conv2d) and function is PackedConvolution:
-            more = [self._packed.setdefault(module, Packed(module))]
+        more = [self._parts[module].channels] if module in self._parts else []
         made: Tensor = function.apply(x, output, module, *more)
         return made
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import cmath
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -22,21 +25,21 @@ class Drawn:
 
     Attributes
     ----------
-    shifts, settled : Tensor
-        (N, 2) pixels down and across, before and after the turn; whole numbers.
-    scales, angles : Tensor
-        (N,), factors and radians, counterclockwise as seen on the picture.
+    shifts, settled : list of pairs of float
+        For each picture, pixels down and across, before and after the turn; whole numbers.
+    scales, angles : list of float
+        For each picture, a factor, and radians counterclockwise as seen on it.
     """
 
-    shifts: Tensor
-    settled: Tensor
-    scales: Tensor
-    angles: Tensor
+    shifts: list[tuple[float, float]]
+    settled: list[tuple[float, float]]
+    scales: list[float]
+    angles: list[float]
 
     @property
     def whole(self) -> bool:
         """Whether pictures are only moved by whole pixels."""
-        return bool((self.scales == 1).all() and (self.angles == 0).all())
+        return all(scale == 1 for scale in self.scales) and not any(self.angles)
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,14 @@ class Transforms:
 
     def draw(self, generators: Sequence[torch.Generator]) -> Drawn:
         """One draw a picture, each from its own generator, so that a picture's draws do not depend on its company."""
-        rolls = torch.stack([torch.rand(6, generator=each, dtype=torch.float64) for each in generators])
-        low, high = self.scale
         # Always six numbers a step: so a change of one range leaves the others' draws as they are.
+        rolls = [torch.rand(6, generator=each, dtype=torch.float64).tolist() for each in generators]
+        low, high = self.scale
         return Drawn(
-            _whole(rolls[:, :2], self.jitter),
-            _whole(rolls[:, 2:4], self.settle),
-            low + (high - low) * rolls[:, 4],
-            (2 * rolls[:, 5] - 1) * math.radians(self.rotate),
+            [(_whole(roll[0], self.jitter), _whole(roll[1], self.jitter)) for roll in rolls],
+            [(_whole(roll[2], self.settle), _whole(roll[3], self.settle)) for roll in rolls],
+            [low + (high - low) * roll[4] for roll in rolls],
+            [(2 * roll[5] - 1) * math.radians(self.rotate) for roll in rolls],
         )
 
 
@@ -110,7 +113,8 @@ RANGES = {"jitter": (8.0, 64.0), "scale": (1.0, 1.4), "rotate": (15.0, 180.0), "
 def transformed(pictures: Tensor, drawn: Drawn, pad: int = 0) -> Tensor:
     """Pictures (N, C, H, W) after a draw, (N, C, H + 2 pad, W + 2 pad); outside is gray."""
     if drawn.whole:
-        return _moved(pictures, (drawn.shifts + drawn.settled).int().tolist(), pad)
+        both = zip(drawn.shifts, drawn.settled, strict=True)
+        return _moved(pictures, [(int(one[0] + two[0]), int(one[1] + two[1])) for one, two in both], pad)
     grid = _grid(drawn, pictures.shape, pad).to(pictures)
     # Zeros are what `grid_sample` puts outside, so gray has to be zero meanwhile.
     return functional.grid_sample(
@@ -118,20 +122,20 @@ def transformed(pictures: Tensor, drawn: Drawn, pad: int = 0) -> Tensor:
     ).add_(_GRAY)
 
 
-def _whole(rolls: Tensor, reach: int) -> Tensor:
-    """Whole numbers in −reach/2 … reach/2, all as likely."""
+def _whole(roll: float, reach: int) -> float:
+    """A whole number in −reach/2 … reach/2, all as likely, of a number in 0 … 1."""
     half = reach // 2
-    return torch.floor(rolls * (2 * half + 1)) - half
+    return float(math.floor(roll * (2 * half + 1)) - half)
 
 
-def _moved(pictures: Tensor, shifts: list[list[int]], pad: int) -> Tensor:
+def _moved(pictures: Tensor, shifts: list[tuple[int, int]], pad: int) -> Tensor:
     """Each moved by whole pixels."""
     reach = max(abs(each) for shift in shifts for each in shift)
     if not reach and not pad:
         return pictures
     height, width = (side + 2 * pad for side in pictures.shape[2:])
     room = functional.pad(pictures, (reach + pad,) * 4, value=_GRAY)
-    if len({tuple(shift) for shift in shifts}) == 1:
+    if len(set(shifts)) == 1:
         down, across = shifts[0]
         return room[:, :, reach - down : reach - down + height, reach - across : reach - across + width]
     views = [
@@ -144,22 +148,25 @@ def _moved(pictures: Tensor, shifts: list[list[int]], pad: int) -> Tensor:
 def _grid(drawn: Drawn, shape: torch.Size, pad: int) -> Tensor:
     """For each pixel of the result where it lies in the picture, as `grid_sample` counts: (N, H', W', 2)."""
     height, width = shape[2:]
-    # Positions about the middle, in pixels. A point goes by: moved, scaled, turned, moved; so it comes back the other way.
-    down = torch.arange(height + 2 * pad, dtype=torch.float64) - (height + 2 * pad - 1) / 2
-    across = torch.arange(width + 2 * pad, dtype=torch.float64) - (width + 2 * pad - 1) / 2
-    # As complex numbers, x + iy, a turn is one product, and both coordinates are written at once.
-    back = torch.polar(1 / drawn.scales, drawn.angles)
-    start = -back * _point(drawn.settled) - _point(drawn.shifts)
-    rows = _scaled((back * 1j)[:, None] * down + start[:, None], height, width)
-    columns = _scaled(back[:, None] * across, height, width)
-    return torch.view_as_real(rows[:, :, None] + columns[:, None, :])
+    # As complex numbers, x + iy, a turn is one product. A point goes by: moved, scaled, turned, moved; so it comes back the other way.
+    places = []
+    for shift, settled, scale, angle in zip(drawn.shifts, drawn.settled, drawn.scales, drawn.angles, strict=True):
+        back = cmath.rect(1 / scale, angle)
+        start = -back * complex(settled[1], settled[0]) - complex(shift[1], shift[0])
+        places.append([_scaled(each, height, width) for each in (back * 1j, start, back)])
+    a_row, start, a_column = np.array(places)[:, :, None].swapaxes(0, 1)
+    rows = (a_row * _about_the_middle(height + 2 * pad) + start).astype(np.complex64)
+    columns = (a_column * _about_the_middle(width + 2 * pad)).astype(np.complex64)
+    return torch.view_as_real(torch.from_numpy(rows)[:, :, None] + torch.from_numpy(columns)[:, None, :])
 
 
-def _point(places: Tensor) -> Tensor:
-    """(down, across) as x + iy."""
-    return torch.complex(places[:, 1], places[:, 0])
+def _scaled(point: complex, height: int, width: int) -> complex:
+    """From pixels about the middle to -1 … 1 over the picture."""
+    return complex(point.real * 2 / width, point.imag * 2 / height)
 
 
-def _scaled(points: Tensor, height: int, width: int) -> Tensor:
-    """From pixels about the middle to -1 … 1 over the picture, in single precision."""
-    return torch.complex(points.real * (2 / width), points.imag * (2 / height)).to(torch.complex64)
+@lru_cache(maxsize=32)
+def _about_the_middle(length: int) -> np.ndarray:
+    """The positions of so many pixels."""
+    found: np.ndarray = np.arange(length) - (length - 1) / 2
+    return found

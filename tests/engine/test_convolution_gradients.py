@@ -13,9 +13,8 @@ import cnnvis_widgets as cw
 from cnnvis_widgets.engine import convolution_gradients
 from cnnvis_widgets.engine.convolution_gradients import (
     ImageConvolution,
-    PackedConvolution,
+    PictureGradient,
     SmallConvolution,
-    image_gradient,
     is_of_pictures,
     may_be_small,
 )
@@ -39,7 +38,7 @@ def test_the_gradient_of_pictures_is_the_transposed_convolution(channels: int, k
         output = module(x)
         gradient = torch.randn_like(output)
         (true,) = torch.autograd.grad(output, x, gradient)
-        found = image_gradient(gradient, module.weight.detach(), x.shape, module)
+        found = PictureGradient(module.weight.detach(), stride, padding)(gradient, x.shape)
         assert found.shape == true.shape
         torch.testing.assert_close(found, true, atol=1e-12, rtol=1e-10)
         tried += 1
@@ -89,70 +88,6 @@ def test_a_convolution_of_a_small_map_equals_autograd(options, layout, monkeypat
     assert true.abs().max() > 0
     with torch.no_grad():
         torch.testing.assert_close(trace["0"], model[0](trace.images), atol=1e-5, rtol=1e-4)
-
-
-def heavy(**options: int) -> tuple[cw.Network, nn.Sequential]:
-    """A network whose second convolution has many weights for few positions."""
-    torch.manual_seed(0)
-    parts = [nn.Conv2d(3, 128, 3, stride=4), nn.ReLU(), nn.Conv2d(128, 480, 3, **options), nn.ReLU(inplace=True)]
-    model = nn.Sequential(*parts, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(480, 5)).eval()
-    return cw.Network(model, cw.Preprocess(size=(24, 24))).for_many_passes(), model
-
-
-def asked(network: cw.Network, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The gradient of a score at the image by a trace, and by plain autograd."""
-    trace = network.trace(images, "2", wrt="image")
-    assert PackedConvolution.__name__ in type(trace["2"].grad_fn).__name__
-    leaf = images.clone().requires_grad_()
-    (true,) = torch.autograd.grad(network.model(leaf)[:, 3].sum(), leaf)
-    assert true.abs().max() > 0
-    return trace.gradient(trace.logits[:, 3], "image"), true
-
-
-@pytest.mark.parametrize(
-    "options", [{}, {"padding": 1}, {"padding": (2, 1)}, {"stride": 2, "padding": 1}, {"bias": False}]
-)
-def test_a_convolution_of_many_weights_equals_autograd_pass_after_pass(options) -> None:
-    network, model = heavy(**options)
-    for size in (24, 24, 28, 24):
-        found, true = asked(
-            network.at_any_size().for_many_passes() if size != 24 else network, torch.rand(1, 3, size, size)
-        )
-        torch.testing.assert_close(found, true, atol=1e-8, rtol=1e-3)
-    with torch.no_grad():
-        model[2].weight.mul_(-0.5)  # a step of a training, say
-    found, true = asked(network, torch.rand(1, 3, 24, 24))
-    torch.testing.assert_close(found, true, atol=1e-8, rtol=1e-3)
-    model[2].weight = nn.Parameter(torch.randn_like(model[2].weight) / 30)
-    found, true = asked(network, torch.rand(1, 3, 24, 24))
-    torch.testing.assert_close(found, true, atol=1e-8, rtol=1e-3)
-
-
-def test_weights_in_order_are_kept_once_a_way_and_only_where_asked_for() -> None:
-    network, model = heavy(padding=1)
-    for _ in range(3):
-        asked(network, torch.rand(1, 3, 24, 24))
-        with torch.no_grad():
-            model[2].weight.mul_(1.1)
-    (kept,) = network._packed.values()
-    assert sorted(key[0] for key in kept._made) == ["back", "there"]
-    assert cw.Network(model, cw.Preprocess(size=(24, 24)))._packed is None
-    assert thin_layers(model, 5, to_image=True)[model[2]] is SmallConvolution
-    assert not PackedConvolution.pays(model[2], torch.rand(16, 128, 6, 6))
-
-
-def test_weights_changed_behind_torch_s_back_are_seen_by_the_next_ascent() -> None:
-    _, model = heavy(padding=1)
-    plain = cw.Network(model, cw.Preprocess(size=(24, 24)))
-    recipe = cw.Recipe(steps=2)
-    first = cw.activation_maximization(plain, cw.channel("2", 4), recipe=recipe).result()
-    model[2].weight.data.neg_()
-    second = cw.activation_maximization(plain, cw.channel("2", 4), recipe=recipe).result()
-    with torch.no_grad():
-        model[2].weight.neg_()
-    third = cw.activation_maximization(plain, cw.channel("2", 4), recipe=recipe).result()
-    assert abs(first.scores - second.scores).max() > 1e-3
-    assert (first.scores == third.scores).all()
 
 
 def test_they_are_in_use_only_where_they_pay() -> None:

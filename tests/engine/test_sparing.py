@@ -121,7 +121,7 @@ def test_a_resumed_ascent_goes_the_same_way(until):
 
 
 def test_only_a_sparing_network_leaves_something_out():
-    network = cw.Network(plain(), cw.Preprocess(size=(16, 16))).for_many_passes()
+    network = cw.Network(plain(), cw.Preprocess(size=(16, 16)))
     trace, _ = network.ask(torch.rand(1, 3, 16, 16), OBJECTIVE, wrt="image")
     assert (trace["2"] != 0).any((0, 2, 3)).all()
     trace, _ = network.sparing().ask(torch.rand(1, 3, 16, 16), OBJECTIVE, wrt="image")

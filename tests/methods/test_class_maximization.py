@@ -39,7 +39,7 @@ def test_the_image_of_every_class_is_classified_as_that_class(demo, made):
 @pytest.mark.parametrize("seed", range(5))
 def test_it_still_is_after_a_random_jitter_and_a_turn_by_ten_degrees(demo, made, seed):
     draw = Transforms(jitter=8, rotate=10).draw([torch.Generator().manual_seed(100 * seed + k) for k in range(12)])
-    turned = replace(draw, angles=torch.sign(draw.angles) * math.radians(10))
+    turned = replace(draw, angles=[math.copysign(math.radians(10), each) for each in draw.angles])
     assert probabilities(demo, transformed(torch.from_numpy(made.images), turned)).min() >= 0.9
 
 
