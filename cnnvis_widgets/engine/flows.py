@@ -90,10 +90,10 @@ def state_of(network: Network) -> tuple[Any, ...]:
                 add((kind, len(inside[kind])))
         if "forward" in inside:
             add("forward")
-        for tensors in (inside["_parameters"], inside["_buffers"]):
+        for tensors in (module._parameters, module._buffers):  # noqa: SLF001 (a scripted part has them elsewhere)
             for each in tensors.values():
                 if each is not None:
                     add(id(each))
                     add(-1 if each.is_inference() else each._version)
-        modules += [part for part in inside["_modules"].values() if part is not None]
+        modules += [part for part in module._modules.values() if part is not None]  # noqa: SLF001
     return tuple(found)
