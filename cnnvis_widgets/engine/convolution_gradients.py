@@ -162,12 +162,11 @@ class PictureGradient:
             (blocks - 1) * axis.step + axis.window - axis.before - size
             for blocks, axis, size in zip(count, (rows, columns), gradient.shape[2:], strict=True)
         ]
-        pads = (rows.before, columns.before)
-        if reach[0] > pads[0] or reach[1] > pads[1]:
-            missing = [max(0, need - pad) for need, pad in zip(reach, pads, strict=True)]
-            gradient = functional.pad(gradient, (0, missing[1], 0, missing[0]))
-        step = (rows.step, columns.step)
-        found = functional.conv2d(gradient, self._written, None, step, pads)[..., : count[0], : count[1]]
+        # Padding is the same on both sides: where the end needs more, the beginning gets blocks beyond the picture, which are cut off.
+        more = [max(0, -(-(need - axis.before) // axis.step)) for need, axis in zip(reach, (rows, columns), strict=True)]
+        pads = [axis.before + blocks * axis.step for blocks, axis in zip(more, (rows, columns), strict=True)]
+        found = functional.conv2d(gradient, self._written, None, (rows.step, columns.step), pads)
+        found = found[..., more[0] : more[0] + count[0], more[1] : more[1] + count[1]]
         blocks = found.unflatten(1, (self._channels, rows.block, columns.block)).permute(0, 1, 4, 2, 5, 3)
         pixels = blocks.reshape(len(found), self._channels, count[0] * rows.block, count[1] * columns.block)
         return pixels[..., :height, :width]

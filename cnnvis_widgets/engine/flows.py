@@ -15,7 +15,6 @@ from .thin_gradient import lean_heads
 
 #: For so many questions the operations of a network are kept, each with weights of its own.
 _KEPT = 3
-_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 
 
 def flow_of(
@@ -80,20 +79,21 @@ def among(some: Tensor, classes: Sequence[int], count: int) -> Tensor:
 def state_of(network: Network) -> tuple[Any, ...]:
     """What changes when a model is trained, loaded, taken apart, watched or edited."""
     found: list[Any] = [id(network.output), *map(id, network._edits)]  # noqa: SLF001 (its own engine)
-    add = found.append
+    tensors: list[Tensor | None] = []
     modules: list[Any] = [network.model]
     for module in modules:  # which grows meanwhile
         inside = module.__dict__
-        add(id(module))
-        for kind in _HOOKS:
-            if inside[kind]:
-                add((kind, len(inside[kind])))
-        if "forward" in inside:
-            add("forward")
-        for tensors in (module._parameters, module._buffers):  # noqa: SLF001 (a scripted part has them elsewhere)
-            for each in tensors.values():
-                if each is not None:
-                    add(id(each))
-                    add(-1 if each.is_inference() else each._version)
+        ahead, after = inside["_forward_pre_hooks"], inside["_forward_hooks"]
+        back_ahead, back = inside["_backward_pre_hooks"], inside["_backward_hooks"]
+        if ahead or after or back_ahead or back or "forward" in inside:
+            counts = len(ahead), len(after), len(back_ahead), len(back)
+            found += (id(module), *counts, "forward" in inside)
+        tensors += module._parameters.values()  # noqa: SLF001 (a scripted part has them elsewhere)
+        tensors += module._buffers.values()  # noqa: SLF001
         modules += [part for part in module._modules.values() if part is not None]  # noqa: SLF001
-    return tuple(found)
+    return (*found, *map(id, modules), *map(id, tensors), *map(_version, tensors))
+
+
+def _version(tensor: Tensor | None) -> int:
+    """How often it was written to; made under inference mode, tensors do not know."""
+    return -1 if tensor is None or tensor.is_inference() else tensor._version
