@@ -7,16 +7,19 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from .errors import AscentError
 from .plain_numbers import number, whole
 
 _GRAY = 0.5
+_CORNERS = False  # -1 and 1 are the edges of the picture, not the middles of its outermost pixels
 
 
 @dataclass(frozen=True)
@@ -117,9 +120,32 @@ def transformed(pictures: Tensor, drawn: Drawn, pad: int = 0) -> Tensor:
         return _moved(pictures, [(int(one[0] + two[0]), int(one[1] + two[1])) for one, two in both], pad)
     grid = _grid(drawn, pictures.shape, pad).to(pictures)
     # Zeros are what `grid_sample` puts outside, so gray has to be zero meanwhile.
-    return functional.grid_sample(
-        pictures - _GRAY, grid, mode="bilinear", padding_mode="zeros", align_corners=False
-    ).add_(_GRAY)
+    moved: Tensor = _Resampled.apply(pictures - _GRAY, grid)
+    return moved.add_(_GRAY)
+
+
+class _Resampled(torch.autograd.Function):
+    """`grid_sample`, differentiated with respect to the pictures alone.
+
+    Torch's way back reads the pictures to differentiate the grid too, even if nobody asks. By then they are no longer in the caches,
+    and fetching them takes as long as all the rest; their own gradient does not depend on them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, pictures: Tensor, grid: Tensor) -> Tensor:
+        """(N, C, H, W) at (N, H', W', 2): (N, C, H', W')."""
+        ctx.grid, ctx.shape = grid, pictures.shape
+        return functional.grid_sample(pictures, grid, mode="bilinear", padding_mode="zeros", align_corners=_CORNERS)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """That of the pictures; one zero stands in for all of them."""
+        (gradient,) = gradients
+        any_pictures = gradient.new_zeros(()).expand(ctx.shape)
+        back = torch.ops.aten.grid_sampler_2d_backward  # bilinear, zeros beyond the edge
+        found, _ = back(gradient, any_pictures, ctx.grid, 0, 0, _CORNERS, [True, False])
+        return found, None
 
 
 def _whole(roll: float, reach: int) -> float:
