@@ -219,7 +219,9 @@ def test_a_drawing_is_covered_as_it_is_drawn_and_cleared(notebook: Notebook) -> 
 
 
 def test_the_map_fills_in_waits_while_the_cover_is_held_and_goes_on_after(lab: Lab) -> None:
-    notebook = lab.open([SETUP, LONG.replace("stride=1", "stride=1, compare_fill='noise'")])  # twice as long
+    # A network so slow that a busy page is still there in time.
+    slow = "network.model.register_forward_hook(lambda *_: time.sleep(0.02))"
+    notebook = lab.open([SETUP, f"{slow}\n{LONG}"])
     page = notebook.page
     page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")
     page.locator("section.cnn[data-state=busy]").wait_for()
