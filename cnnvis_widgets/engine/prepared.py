@@ -102,13 +102,13 @@ class Prepared:
         if in_parts or network._edits or network.preprocess.normalization is not None or _watched_back(network.model):  # noqa: SLF001
             return None
         calls = {name: (layer.address.module, layer.address.call) for name, layer in layers.items()}
-        parts = Sparing().parts(network, pictures, [objective])
         with torch.inference_mode(mode=False), torch.no_grad(), evaluating(network.model):
             flow, classes = flow_of(network, pictures, [objective], tuple(calls.values()), self._state)
         names = {name: flow.calls[call] for name, call in calls.items()}
         output = flow.output if objective.logits else None
         if output is not None and not isinstance(output, Name):
             return None
+        parts = Sparing().parts(network, pictures, [objective])
         wanted = dict.fromkeys([*names.values(), *([output] if output is not None else [])])
         trip = RoundTrip(flow, list(wanted), {flow.calls[module, 0]: part for module, part in parts.items()})
         return _Ready(trip, names, output, classes)
