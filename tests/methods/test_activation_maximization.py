@@ -51,13 +51,18 @@ def test_a_channels_optimum_is_above_its_strongest_activation_over_two_thousand_
     assert share_above(network, layer, best, range(0, len(best), every)) >= 0.95
 
 
-@pytest.mark.parametrize(("layer", "every"), [("features.3", 8), ("features.7", 16), ("features.12", 32)])
-def test_a_channels_optimum_is_above_every_photo(shared_data, layer, every):
+# Some edge detectors of the first block begin on a plateau and need more steps: 32 are enough for 91 % of its channels.
+@pytest.mark.parametrize(
+    ("layer", "every", "optimizer", "steps"),
+    [("features.3", 1, Adam(0.05), 256), ("features.7", 8, Adam(0.2), 32), ("features.12", 16, Adam(0.2), 32)],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_channels_optimum_is_above_every_photo(shared_data, layer, every, optimizer, steps):
     network = cw.load("squeezenet1_1", shared_data / "squeezenet1_1_imagenet.safetensors")
     files = [file for name in ("images", "photos", "art") for file in sorted((shared_data / name).glob("*.*"))]
     assert len(files) > 200
     best = strongest(network, network.read(files), layer, batch=4)
-    plain = Recipe(transforms=Transforms(), optimizer=Adam(0.2), steps=32)
+    plain = Recipe(transforms=Transforms(), optimizer=optimizer, steps=steps)
     share = share_above(network, layer, best, range(0, len(best), every), plain, size=96)
     assert share >= 0.95
 
