@@ -26,6 +26,8 @@ from .trace import IMAGE, Trace
 _OFF = 1e-2
 #: And so often it is compared again.
 _NOW_AND_THEN = 128
+#: Pictures in a row on which it may say something else until it is not asked any more.
+_CHANCES = 3
 
 
 class _Ready(NamedTuple):
@@ -53,7 +55,7 @@ class Prepared:
         self._seen: Any = None
         self._state: Any = None  # of what is ready
         self._ready: _Ready | None = None
-        self._asked = 0
+        self._asked = self._doubts = 0
         self._compared: set[torch.Size] = set()
         self._gradients: dict[Any, dict[str, Tensor]] = {}  # of a steady objective
 
@@ -66,7 +68,8 @@ class Prepared:
             self._asked += 1
             if pictures.shape not in self._compared or self._asked % _NOW_AND_THEN == 0:
                 self._compare(pictures)
-            return None if self._ready is None else self._answered(self._ready, pictures)
+            ready = self._ready if pictures.shape in self._compared else None
+            return None if ready is None else self._answered(ready, pictures)
 
     def _prepare(self, pictures: Tensor) -> None:
         """Read the operations off, once as long as the network stays; while it is trained, not at every step."""
@@ -76,7 +79,7 @@ class Prepared:
         self._ready = self._state = None
         unsteady, self._seen = self._seen not in (None, state), state
         if not unsteady:
-            self._state = state
+            self._state, self._doubts = state, 0
             self._read(pictures)
 
     def _read(self, pictures: Tensor) -> None:
@@ -87,12 +90,21 @@ class Prepared:
             self._ready = None
 
     def _compare(self, pictures: Tensor) -> None:
-        """Go on only if the network itself says the same; if not, it may have been written to behind torch's back: read it again."""
-        if self._ready is not None and not self._agrees(self._ready, pictures):
+        """Go on only if the network itself says the same; if not, it may have been written to behind torch's back: read it again.
+
+        A unit that one picture brings to the corner of its ReLU can make a difference too; so there are some more chances.
+        """
+        if self._ready is None:
+            return
+        if not self._agrees(self._ready, pictures):
             self._network._flows.clear()  # noqa: SLF001 (its own engine)
             self._read(pictures)
-            if self._ready is not None and not self._agrees(self._ready, pictures):
-                self._ready = None
+            if self._ready is None or not self._agrees(self._ready, pictures):
+                self._doubts += 1
+                if self._doubts >= _CHANCES:
+                    self._ready = None
+                return
+        self._doubts = 0
         self._compared.add(pictures.shape)
 
     def _made(self, pictures: Tensor) -> _Ready | None:

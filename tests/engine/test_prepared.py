@@ -122,8 +122,20 @@ def test_operations_that_say_something_else_are_not_used(monkeypatch):
         return flow
 
     monkeypatch.setattr(flows, "read_flow", wrong)
+    ready, compared = Prepared(network, OBJECTIVE), []
+    agrees = Prepared._agrees
+    monkeypatch.setattr(Prepared, "_agrees", lambda *given: compared.append(0) or agrees(*given))
+    assert [ready.answer(pictures()) for _ in range(8)] == [None] * 8
+    assert len(compared) == 2 * prepared._CHANCES
+
+
+def test_one_picture_that_is_answered_otherwise_is_no_reason_to_give_up(monkeypatch):
+    network, agrees = network_of(plain()), iter([True, False, False, True, *[True] * 200])
     ready = Prepared(network, OBJECTIVE)
-    assert [ready.answer(pictures()) for _ in range(3)] == [None] * 3
+    monkeypatch.setattr(Prepared, "_agrees", lambda *_given: next(agrees))
+    monkeypatch.setattr(prepared, "_NOW_AND_THEN", 4)
+    answers = [ready.answer(pictures()) is not None for _ in range(7)]
+    assert answers == [True, True, True, False, True, True, True]
 
 
 def edited(network: Network) -> Network:
