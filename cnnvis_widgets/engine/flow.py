@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -96,11 +97,19 @@ class Flow:
         return self
 
 
+#: While torch.fx follows a model, it has put something of its own in place of what every module's call does, in all threads.
+_following = threading.Lock()
+
+
 class _Tracer(fx.Tracer):
-    """Follows a model with hooks of its own only down to the hooked modules, and notes where each module's output is."""
+    """Follows a model with hooks of its own only down to the hooked modules, and notes where each module's output is.
+
+    What other threads call meanwhile is not its business.
+    """
 
     def __init__(self) -> None:
         super().__init__()
+        self._thread = threading.get_ident()
         self.calls: dict[tuple[nn.Module, int], fx.Node] = {}
         self._count: dict[nn.Module, int] = {}
 
@@ -110,11 +119,19 @@ class _Tracer(fx.Tracer):
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
         found = super().call_module(m, forward, args, kwargs)
         call = self._count[m] = self._count.get(m, -1) + 1
         if isinstance(found, fx.Proxy):
             self.calls[m, call] = found.node
         return found
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """What a module has by a name."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
 
 def is_hooked(module: nn.Module) -> bool:
@@ -145,7 +162,8 @@ def read_flow(
         raise FlowError(msg)
     tracer = _Tracer()
     try:
-        graph = tracer.trace(model)
+        with _following:
+            graph = tracer.trace(model)
     except Exception as error:
         first = str(error).strip().splitlines() or [type(error).__name__]
         msg = f"torch.fx cannot follow the model ({first[0]})"

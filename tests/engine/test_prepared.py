@@ -268,6 +268,41 @@ def test_two_threads_may_ask_the_same_network():
     assert wrong == []
 
 
+def test_other_threads_go_on_while_a_network_is_read():
+    """torch.fx puts something in place of what every module's call does."""
+    followed, other, wrong, over = plain(), plain(), [], threading.Event()
+    truth = followed(torch.ones(1, 3, 16, 16))
+
+    def call(model: nn.Module) -> None:
+        while not over.is_set():
+            try:
+                with torch.no_grad():
+                    right = torch.equal(model(torch.ones(1, 3, 16, 16)), truth)
+            except Exception as error:  # noqa: BLE001
+                wrong.append(repr(error))
+            else:
+                wrong.extend([] if right else ["other numbers"])
+
+    def read() -> None:
+        for _ in range(40):
+            with torch.no_grad():
+                if len(flows.read_flow(followed, ()).operations) != 5:
+                    wrong.append("other operations")
+
+    before = nn.Module.__call__
+    callers = [threading.Thread(target=call, args=(model,)) for model in (followed, other)]
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for thread in callers + readers:
+        thread.start()
+    for thread in readers:
+        thread.join()
+    over.set()
+    for thread in callers:
+        thread.join()
+    assert wrong == []
+    assert nn.Module.__call__ is before
+
+
 STEADY = [
     cw.channel("2", 1),
     cw.neuron("2", 1),
