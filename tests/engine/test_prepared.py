@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 import threading
 from random import Random
 
@@ -268,6 +269,16 @@ def test_two_threads_may_ask_the_same_network():
     assert wrong == []
 
 
+@pytest.fixture
+def hurried():
+    """Threads take turns as often as can be."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("hurried")
 def test_other_threads_go_on_while_a_network_is_read():
     """torch.fx puts something in place of what every module's call does."""
     followed, other, wrong, over = plain(), plain(), [], threading.Event()
