@@ -36,7 +36,8 @@ DATA = Path(os.environ.get("CNNVIS_DATA") or Path(__file__).parents[2] / "shared
 LAYERS = {"squeezenet1_1": ("features.9", "features.12"), "resnet18": ("layer3", "layer4")}
 CHANNEL = 10
 STEPS = 128
-FEW, TOGETHER = 4, 8  # as many as `activation_maximization` climbs at once if nothing is said
+#: `activation_maximization` climbs as many as `TOGETHER` at once if nothing is said.
+FEW, TOGETHER = 4, 8
 
 
 class Reached(Exception):  # noqa: N818 (it ends a pass, it is no error)

@@ -107,7 +107,7 @@ class Network:
         self._thin: _Ways = weakref.WeakKeyDictionary()  # likewise: which layers were worth it, in passes that went the same way
         self._sparing: Sparing | None = None
         self._parts: Mapping[nn.Module, Part] = {}
-        self._flows: dict[Any, Any] = {}  # as well: its operations, as `Incremental` reads them off
+        self._flows: dict[Any, Any] = {}  # as well: its operations, as `flow_of` reads them off
         self._bounded = True
         self._checked: tuple[Callable[[], Tensor | None], int | None] = (lambda: None, None)
 

@@ -94,7 +94,6 @@ class Preprocess:
             images = (images * scale).add_(shift)  # before the change of layout: twice as fast as after it
         return images.contiguous(memory_format=torch.channels_last) if images.ndim == 4 else images
 
-
     def back(self, gradient: Tensor) -> Tensor:
         """The gradient of pictures, given that of what `normalize` made of them; not where that is a function of the user's own."""
         if not self.mean:

@@ -51,7 +51,7 @@ def test_a_channels_optimum_is_above_its_strongest_activation_over_two_thousand_
     assert share_above(network, layer, best, range(0, len(best), every)) >= 0.95
 
 
-# Some edge detectors of the first block begin on a plateau and need more steps: 32 are enough for 91 % of its channels.
+# The first block needs more steps: 32 are enough for 91 % of its channels.
 @pytest.mark.parametrize(
     ("layer", "every", "optimizer", "steps"),
     [("features.3", 1, Adam(0.05), 256), ("features.7", 8, Adam(0.2), 32), ("features.12", 16, Adam(0.2), 32)],
