@@ -348,7 +348,14 @@ class Notebook:
     # --- the kernel behind it ---------------------------------------------------------------------------------------
 
     def evaluate_python(self, expression: str, timeout: float = 30) -> Any:
-        """Value of a Python expression in the notebook's kernel, by way of JSON (what JSON lacks comes as its repr)."""
+        """Value of a Python expression in the notebook's kernel, by way of JSON (what JSON lacks comes as its repr).
+
+        What was done in the page before has reached the kernel.
+        """
+        self._hear_out()
+        return self._evaluate(expression, timeout)
+
+    def _evaluate(self, expression: str, timeout: float) -> Any:
         dumped = f"__import__('json').dumps(({expression}), default=repr)"
         answer = self._execute("", {"value": dumped}, timeout)["user_expressions"]["value"]
         if answer["status"] != "ok":
@@ -357,7 +364,11 @@ class Notebook:
         return json.loads(ast.literal_eval(answer["data"]["text/plain"]))  # the text is the repr of a str
 
     def run_python(self, code: str, timeout: float = 30) -> None:
-        """Run statements in the notebook's kernel as another client of it would, with no cell and no output."""
+        """Run statements in the notebook's kernel as another client of it would, with no cell and no output.
+
+        What was done in the page before has reached the kernel.
+        """
+        self._hear_out()
         self._execute(code, {}, timeout)
 
     def _execute(self, code: str, expressions: dict[str, str], timeout: float) -> dict[str, Any]:
@@ -391,7 +402,7 @@ class Notebook:
         still = 0
         while still < 2:  # once more: an answer may just have been on its way, and the page may have more to ask
             self._hear_out()
-            still = 0 if self.evaluate_python(BUSY, timeout) else still + 1
+            still = 0 if self._evaluate(BUSY, timeout) else still + 1
             self._wait_until_still(quiet)
             if time.monotonic() > deadline:
                 message = f"a widget is still busy after {timeout} s"
@@ -400,9 +411,13 @@ class Notebook:
     def _hear_out(self) -> None:
         """Wait until the kernel has heard all that the page said, and the page all that the kernel said before."""
         self.page.evaluate(
-            # An answer comes after everything that was on its way.
-            f"(path) => {{ const kernel = {SESSION}?.session?.kernel;"
-            " return kernel?.connectionStatus === 'connected' ? kernel.requestCommInfo({}).then(() => null) : null; }",
+            # An answer comes after everything that was on its way. Twice: while the kernel has a widget's last change
+            # yet to acknowledge, the page keeps the next one back.
+            f"""async (path) => {{
+                const kernel = {SESSION}?.session?.kernel;
+                for (let time = 0; time < 2 && kernel?.connectionStatus === "connected"; time++)
+                    await kernel.requestCommInfo({{}});
+            }}""",
             self.name,
         )
 

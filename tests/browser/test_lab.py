@@ -29,6 +29,23 @@ def test_a_click_in_the_browser_reaches_python_and_python_reaches_the_browser(la
     notebook.page.get_by_role("button", name="clicked 7 times").wait_for()
 
 
+# Python is slow to hear of the click, and the page keeps what is heavy back until it has.
+SLOW = (
+    COUNTER.replace("save_changes();", "save_changes(); model.set('load', new Uint8Array(8e6)); model.save_changes();")
+    .replace("counter = ", "    load = traitlets.Any().tag(sync=True)\ncounter = ")
+    .replace("()\ncounter", "()\ncounter.observe(lambda change: __import__('time').sleep(0.3), 'clicks')\ncounter")
+)
+
+
+def test_python_is_asked_after_all_that_was_done_in_the_page_however_slowly_that_arrives(lab):
+    notebook = lab.run([SLOW])
+    notebook.page.get_by_role("button", name="clicked 0 times").click()
+    assert notebook.evaluate_python("[counter.clicks, counter.load and counter.load.nbytes]") == [1, 8_000_000]
+    notebook.page.get_by_role("button", name="clicked 1 times").click()
+    notebook.run_python("counter.clicks += 10")
+    notebook.page.get_by_role("button", name="clicked 12 times").wait_for()
+
+
 def test_a_notebook_opens_in_the_theme_that_was_asked_for(lab):
     for theme, light in (("dark", "false"), ("light", "true")):
         notebook = lab.run(["1 + 1"], theme=theme)
