@@ -219,6 +219,20 @@ class KeptReference:
         """(N,): how far each picture (N, C, H, W) lies from its reference."""
         return self.parts(images).sum(1)
 
+    def gray(self) -> float:
+        """How far a gray picture lies from the references, on average."""
+        gray = self._perception.read(np.full((*self.size, 3), 0.5, np.float32))
+        return float(self.distances(gray).mean())
+
+    def among(self) -> float:
+        """How far a reference lies from the others, on average; NaN where there is one only."""
+        count = len(self._features[0])
+        if count == 1:
+            return float("nan")
+        turned = ([each.roll(shift, 0) for each in self._features] for shift in range(1, count))
+        parts = [self._perception.parts_between(self._features, each) for each in turned]
+        return float(torch.stack(parts).sum(-1).mean())
+
 
 def perception_of(backbone: Backbone = None, kind: Kind | None = None) -> Perception:
     """What measures by the eyes of a network.

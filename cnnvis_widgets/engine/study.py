@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+import torch
 
 from .curves import Curves
 from .errors import EvaluationError, suggestion
 from .intervals import bootstrap
+from .perception import Backbone, KeptReference, Kind, perception_of
 from .results import Gallery
 from .study_grid import Variant
 from .study_table import table
@@ -238,6 +240,46 @@ class RegularizationStudy:
         names = tuple(f"{self.layer}:{self.channels[column]}, {self.variants[row].title}" for row, column in places)
         return Gallery(np.moveaxis(tiles, -1, 0), names, "Synthesized pictures", rgb=True)
 
+    def judged_by(self, backbone: Backbone, kind: Kind | None = None) -> RegularizationStudy:
+        """The same pictures, their distances by the eyes of another network: nothing is climbed again.
+
+        A network that painted a picture is no fair judge of it.
+
+        Parameters
+        ----------
+        backbone, kind
+            As `perceptual_distance` takes them.
+
+        Returns
+        -------
+        RegularizationStudy
+            With distances of the pictures in 8 bits. Those on the way were not kept, so that `curves` has its last point only.
+
+        Raises
+        ------
+        ModelError
+            If the backbone is none, or "lpips" cannot be had.
+        ImageError
+            If it does not take pictures of this size.
+        """
+        perception = perception_of(backbone, kind)
+        kept = [perception.reference(list(each)) for each in self.references]
+        distances = np.full_like(self.distances, np.nan)
+        for (row, column), pictures in self.pictures.items():
+            distances[row, column] = [_distance(kept[column], picture) for picture in pictures]
+        distances[np.isnan(self.distances)] = np.nan  # nothing came of it
+        curves = np.full_like(self.curves, np.nan)
+        curves[..., -1] = distances
+        return replace(
+            self,
+            distances=distances,
+            curves=curves,
+            gray=np.array([each.gray() for each in kept]),
+            among=np.array([each.among() for each in kept]),
+            measure=perception.measure,
+            notes=(*self.notes[:1], *perception.notes),  # the first says how they were climbed
+        )
+
     def column(self, channel: int) -> int:
         """Where a channel stands.
 
@@ -280,3 +322,9 @@ def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if channels.shape[-1] >= 3:
         return bootstrap(channels)
     return bootstrap(mean(np.moveaxis(values, -2, -1)))
+
+
+def _distance(kept: KeptReference, picture: np.ndarray) -> float:
+    """The mean distance of a picture, uint8 (h, w, C), from its references."""
+    read = torch.from_numpy(picture).movedim(-1, 0)[None].float() / 255
+    return float(kept.distances(read).mean())

@@ -36,7 +36,7 @@ from ..engine.study_grid import BARE, Grid, Variant, variants_of
 
 References: TypeAlias = "Iterable[Any] | Mapping[int, ImageLike | Sequence[ImageLike]] | Strongest | None"
 
-_VERSION = "1"  # of how cells are computed: with another one, what was stored counts no more
+_VERSION = "2"  # of how cells are computed: with another one, what was stored counts no more
 _FILE = "regularization.jsonl"
 _POINTS = 8  # of the curves, beside the start
 _SCENES = 240  # references for who gives none
@@ -195,8 +195,8 @@ class _Board:
         self, work: _Work, perception: Perception, references: list[np.ndarray], notes: tuple[str, ...]
     ) -> None:
         self.kept = [perception.reference(list(each)) for each in references]
-        self._gray = np.array([_of_gray(each, perception) for each in self.kept])
-        self._among = np.array([_among(*each) for each in zip(self.kept, references, strict=True)])
+        self._gray = np.array([each.gray() for each in self.kept])
+        self._among = np.array([each.among() for each in self.kept])
         self._real = np.array([_response(work, *each) for each in zip(work.channels, references, strict=True)])
         shape = (len(work.variants), len(work.channels), len(work.seeds))
         self._work, self._perception, self._references, self._notes = work, perception, tuple(references), notes
@@ -307,28 +307,9 @@ class _Climbing:
         return np.array([float(self._reference.distances(each[None]).mean()) for each in pictures])
 
 
-def _of_gray(kept: KeptReference, perception: Perception) -> float:
-    """How far a gray picture lies from references."""
-    gray = perception.read(np.full((*kept.size, 3), 0.5, np.float32))
-    return float(kept.distances(gray).mean())
-
-
-def _among(kept: KeptReference, references: np.ndarray) -> float:
-    """How far a reference lies from the others, on average; NaN where there is one only."""
-    if len(references) == 1:
-        return float("nan")
-    each = [float(kept.distances(_as_tensor(one[None])).sum()) / (len(references) - 1) for one in references]
-    return float(np.mean(each))
-
-
-def _as_tensor(pictures: np.ndarray) -> Tensor:
-    """uint8 (R, h, w, 3) as float (R, 3, h, w) in [0, 1]."""
-    return torch.from_numpy(pictures).movedim(-1, 1).float() / 255
-
-
 def _response(work: _Work, channel: int, references: np.ndarray) -> float:
     """The mean response of a channel to pictures uint8 (R, h, w, 3), asked as that to synthesized ones is."""
-    fitted = Preprocess(channels=work.network.preprocess.channels).fit(_as_tensor(references))
+    fitted = Preprocess(channels=work.network.preprocess.channels).fit(torch.from_numpy(references).movedim(-1, 1).float() / 255)
     objective = channel_of(work.layer.name, channel)
     ascent = Ascent(work.network, objective, BARE, size=work.size, start=fitted, count=len(references))
     return float(ascent.measure().mean())

@@ -184,6 +184,43 @@ def test_another_backbone_measures_the_same_pictures(network, study):
     np.testing.assert_allclose(other.distances[2, 0], np.mean(expected, 0), atol=2e-3)  # pictures are kept in 8 bits
 
 
+def test_another_judge_measures_the_same_pictures_and_nothing_is_climbed_again(network, study, monkeypatch):
+    torch.manual_seed(0)
+    judge = cw.load("resnet18", None)
+    asked = cw.regularization_study(network, "separable1", [3, 8], GRID, backbone=judge, **OPTIONS).result()
+    monkeypatch.setattr(Ascent, "step", None)
+    judged = study.judged_by(judge)
+    assert judged.measure == asked.measure != study.measure
+    assert judged.notes == asked.notes != study.notes
+    for found, right, before in (
+        (judged.distances, asked.distances, study.distances),  # pictures are kept in 8 bits
+        (judged.gray, asked.gray, study.gray),
+        (judged.among, asked.among, study.among),
+    ):
+        np.testing.assert_allclose(found, right, rtol=0.01, atol=2e-3)
+        assert not np.allclose(found, before, rtol=0.02, atol=4e-3)
+    np.testing.assert_allclose(judged.mean, asked.mean, atol=0.03)  # in %
+    np.testing.assert_array_equal(judged.scores, study.scores)
+    np.testing.assert_array_equal(judged.curves[..., -1], judged.distances.astype(np.float32))
+    assert np.isnan(judged.curves[..., :-1]).all()
+    assert np.isfinite(study.curves).all()
+    assert "resnet18" in judged._repr_html_()
+    assert "<svg" in judged.curve()._repr_html_()
+    with pytest.raises(cw.ModelError, match="no backbone of LPIPS"):
+        study.judged_by(judge, "lpips")
+
+
+def test_what_was_not_painted_or_stayed_silent_has_no_distance_by_another_judge_either(network):
+    work = cw.regularization_study(network, "separable1", [3, 8], {"jitter": (8,)}, **OPTIONS)
+    half = next(step.result for step in work if step.result.done == 1)
+    work.close()
+    judged = half.judged_by(network)
+    np.testing.assert_allclose(judged.distances, half.distances, rtol=0.01)
+    assert np.isfinite(judged.distances).sum() == 2
+    silent = replace(half, distances=np.full_like(half.distances, np.nan))
+    assert np.isnan(silent.judged_by(network).distances).all()
+
+
 def test_a_unit_that_stays_silent_has_no_distance():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
     with torch.no_grad():
