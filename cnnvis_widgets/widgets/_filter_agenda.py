@@ -143,6 +143,7 @@ class Agenda:
         self._in_vain.clear()
         for layer in self.unread:
             self._searched.pop(layer, None)
+            self._profiled.pop(layer, None)
         self.unread.clear()
 
     # the jobs ---------------------------------------------------------------------------------------------------------

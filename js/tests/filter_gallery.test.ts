@@ -464,6 +464,18 @@ test("files that are no pictures are counted, and a data set that nothing came o
   expect(view.find(".fg-wall-place .cnn-msg").textContent).toContain("Picture 1 is none.");
 });
 
+test("a data set that broke off can be read again when every unit is painted", async () => {
+  const view = await opened({ channel: 0, wall: filterWall({ done: ints(12, 12, 12, 12, 12, 12) }) });
+  const labels = () => view.all(".cnn-task-actions .cnn-btn").map((each) => each.textContent);
+  expect(labels()).toEqual([]);
+  view.model.set("wall", filterWall({ done: ints(12, 12, 12, 12, 12, 12), unread: "Picture 3 cannot be fetched." }));
+  view.model.set("message", "Picture 3 cannot be fetched.");
+  await settle();
+  expect(labels()).toEqual(["Read the data set again"]);
+  view.all(".cnn-task-actions .cnn-btn")[0].click();
+  expect(view.model.sent.at(-1)!.content).toEqual({ type: "run", again: true });
+});
+
 test("the large picture is the sharp one where there is one, with its size and step; a frame that is chosen comes before it", async () => {
   drawings();
   const view = await opened({ channel: 1, unit: filterUnit(1, { sharp: studied([bytes(31)], { done: 6, steps: 48, size: [512, 512] }) }) });

@@ -26,6 +26,19 @@ pictures = cw.scenes(24, seed=7)
 VIEWER = "viewer = cw.FilterGallery(network, 'residual2', pictures, steps=12, cache=False)\nviewer"
 #: So long that it is still sharpening when the test begins.
 LONG = "viewer = cw.FilterGallery(network, 'residual2', pictures, steps=2000, cache=False)\nviewer"
+BROKEN = """
+class Broken:
+    broken = True
+    def __len__(self):
+        return len(pictures)
+    def __getitem__(self, index):
+        if self.broken and index == 5:
+            raise OSError("the disk has gone")
+        return pictures[index].image, 0
+dataset = Broken()
+viewer = cw.FilterGallery(network, 'residual2', dataset, mode="patches", steps=2, cache=False)
+viewer
+"""
 WIDE = """
 torch.manual_seed(0)
 wide = torch.nn.Sequential(torch.nn.Conv2d(3, 2048, 5, padding=2), torch.nn.ReLU())
@@ -131,6 +144,43 @@ def test_strongest_patches_are_seen_and_sorted(notebook: Notebook) -> None:
     notebook.settle()
     first = int(page.get_by_role("gridcell").first.get_attribute("data-item") or -1)
     assert first == notebook.evaluate_python("int(viewer._agenda.found['residual2'].peak.argmax())")
+
+
+def test_a_data_set_that_breaks_off_says_so_and_is_read_again(lab: Lab) -> None:
+    notebook = lab.run([SETUP, BROKEN])
+    page = notebook.page
+    assert page.get_by_text("64 units, 5 of 24 pictures").is_visible()
+    assert "Picture 6 of the data set cannot be fetched (OSError: the disk has gone)" in (
+        page.get_by_role("status").last.inner_text()
+    )
+    before = pixels(tile(page, 5).locator("canvas"))
+    assert before.std() > 10
+    page.get_by_role("radio", name="Synthesized").click()
+    notebook.run_python("viewer.whole = True; viewer.wait(60)")  # and nothing is left to be painted
+    notebook.settle()
+    notebook.run_python("dataset.broken = False")
+    page.get_by_role("button", name="Read the data set again").click()
+    notebook.settle()
+    page.get_by_role("radio", name="Strongest patches").click()
+    notebook.settle()
+    assert page.get_by_text("64 units, 24 pictures").is_visible()
+    assert page.get_by_role("button", name="Read the data set again").count() == 0
+    assert np.abs(pixels(tile(page, 5).locator("canvas")) - before).mean() > 3
+
+
+def test_a_finger_chooses_a_unit_and_enlarges_it(lab: Lab) -> None:
+    notebook = lab.run([SETUP, VIEWER], has_touch=True)
+    page = notebook.page
+    tile(page, 9).tap()
+    notebook.settle()
+    assert notebook.evaluate_python("viewer.channel") == 9
+    page.get_by_role("radio", name="Step 0").tap()
+    assert page.get_by_role("radio", name="Step 0").get_attribute("aria-checked") == "true"
+    page.get_by_role("button", name="Large view").tap()
+    page.get_by_role("button", name="Back to the wall").tap()
+    page.get_by_role("radio", name="Strongest patches").tap()
+    notebook.settle()
+    assert notebook.evaluate_python("viewer.mode") == "patches"
 
 
 def test_of_two_thousand_units_few_are_in_the_page_and_those_scrolled_to_are_computed(lab: Lab) -> None:

@@ -90,8 +90,10 @@ def test_it_is_looked_through_again_when_that_is_asked_for(network: cw.Network, 
     dataset = Lazy(pictures, broken=4)
     gallery = gallery_of(network, dataset)
     dataset.broken = -1
+    assert gallery.wall["probe"] == "5 pictures of the data set"
     gallery._received(gallery, {"type": "run", "again": True}, [])
     assert (done(gallery).wall["seen"], gallery.wall["unread"]) == (6, "")
+    assert gallery.wall["probe"] == "6 pictures of the data set"
 
 
 def test_a_data_set_that_the_network_cannot_take_is_said() -> None:

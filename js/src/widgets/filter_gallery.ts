@@ -99,9 +99,10 @@ const render = view<FilterGalleryTraits>(({ model, el, signal }) => {
   /** What can be done when nothing runs. */
   const further = (): Action[] => {
     const wall = known();
-    if (!wall || countFinished(wall) === wall.channels) return [];
-    const inView = model.get("viewport").filter((channel) => channel < wall.channels);
+    if (!wall) return [];
     const again = () => { widget.kernel.expect(); widget.kernel.send({ type: "run", again: true }); };
+    if (countFinished(wall) === wall.channels) return wall.unread ? [{ label: "Read the data set again", press: again }] : [];
+    const inView = model.get("viewport").filter((channel) => channel < wall.channels);
     if (model.get("whole") || inView.some((channel) => !finished(wall, channel))) return [{ label: "Continue", press: again }];
     return [{ label: `Compute all ${wall.channels}`, press: () => widget.ask({ whole: true }) }];
   };
