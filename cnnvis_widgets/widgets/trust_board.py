@@ -15,23 +15,22 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import traitlets
 
-from . import _poster
+from . import _poster, _trust_told
 from ._base import Update, Viewer, _as_network, built
 from ._methods import Attribution, chosen
 from ._traits import option, state
+from ._trust_map import drawn, levels, refusal
 from ._truth import Truth, listed, parts
 
 if TYPE_CHECKING:
-    from ..engine.ranking import Measure, Ranking
+    from ..engine.ranking import Ranking
     from ..engine.steps import Steps
 
 #: What is compared where nothing is said: gradients, their relatives, and CAMs.
 DEFAULT = ("saliency", "smooth_grad", "integrated_gradients", "guided_backprop", "deconvnet", "grad_cam", "layer_cam")
 #: The key of the last row: what chance gets.
 RANDOM = "random"
-#: Maps larger than this are averaged down for the page; measures are taken of the maps as they are.
-LONGEST_SIDE = 112
-#: The same for maps at all layers, which a page without Python can show.
+#: The longest side of maps at all layers, which a page without Python can show.
 COARSE = 28
 
 
@@ -213,7 +212,7 @@ class TrustBoard(Viewer):
                     found = step.result
                     yield self._news()
         except (GradientError, LayerError) as error:
-            self._drawn[key] = {**_refusal(str(error)), "key": key, "layer": layer}
+            self._drawn[key] = {**refusal(str(error)), "key": key, "layer": layer}
         else:
             self._drawn[key] = {**drawn(np.asarray(found)[0]), "key": key, "layer": layer}
 
@@ -328,7 +327,8 @@ class TrustBoard(Viewer):
         if pictures != self.pictures:
             news["pictures"] = pictures
         if self._ranking is not None:
-            news["table"] = self._told(self._ranking)
+            left_out = [(row.title, self._refused[row.key]) for row in self._rows if row.key in self._refused]
+            news["table"] = _trust_told.table(self._ranking, self._question, left_out)
             finished = self._of_scenes(self._question["images"][: self._ranking.done])
             if finished and finished.keys() != self.kept.keys():
                 news["kept"] = finished
@@ -354,33 +354,9 @@ class TrustBoard(Viewer):
         """The title of the method at work."""
         if self._ranking is None:
             return "first maps"
-        rows, begun = self._question["rows"], int(_reached(self._ranking)[:, self._ranking.done].sum())
+        rows, begun = self._question["rows"], int(_trust_told.reached(self._ranking)[:, self._ranking.done].sum())
         row = self._row(rows[min(begun, len(rows) - 1)])
         return row.title if row is not None else "random map"
-
-    def _told(self, ranking: Ranking) -> dict[str, Any]:
-        """The table as the page takes it."""
-        known = _reached(ranking)
-        return {
-            "layer": self._question["layer"],
-            "target": self._question["target"],
-            "images": self._question["images"],
-            "rows": self._question["rows"],
-            "left_out": [
-                {"title": row.title, "why": self._refused[row.key]} for row in self._rows if row.key in self._refused
-            ],
-            "measures": [_column(measure) for measure in ranking.measures],
-            "done": ranking.done,
-            "part": float(known[:, ranking.done].mean()) if ranking.done < ranking.scenes else 0.0,
-            "points": ranking.curves.shape[-1],
-            "values": _floats(ranking.values),
-            "mean": _floats(ranking.mean),
-            "low": _floats(ranking.low),
-            "high": _floats(ranking.high),
-            "curves": _floats(ranking.curves),
-            "weak": (~np.stack([ranking.told_apart_from_random(each) for each in ranking.measures], 1)).tobytes(),
-            "lead": np.stack([_leading(ranking, column) for column in range(len(ranking.measures))], 1).tobytes(),
-        }
 
     def _at_work(self) -> list[int]:
         ranking = self._ranking
@@ -486,79 +462,6 @@ class TrustBoard(Viewer):
         return f"{image}|{layer if layered else ''}|{method}|{self._label(image)}"
 
 
-def drawn(values: np.ndarray, peak: Any = None, *, longest: int = LONGEST_SIDE) -> dict[str, Any]:
-    """A map (h, w) as the page takes it: 8-bit between its true ends, averaged down where it is large.
-
-    `peak` is its strongest place as shares of the picture's height and width; by default the middle of its strongest cell.
-    """
-    from ..engine.results import why_empty
-
-    height, width = values.shape
-    finite = np.nan_to_num(values, posinf=0, neginf=0)
-    if peak is None:
-        row, column = np.unravel_index(int(finite.argmax()), finite.shape)
-        peak = ((row + 0.5) / height, (column + 0.5) / width)
-    shown = _averaged(finite, longest)
-    low, high = float(shown.min()), float(shown.max())
-    scaled = (shown - low) / (high - low if high > low else 1) * 255
-    return {
-        "height": shown.shape[0],
-        "width": shown.shape[1],
-        "full": [height, width],
-        "low": low,
-        "high": high,
-        "peak": [float(each) for each in peak] if np.isfinite(peak).all() else [],
-        "data": scaled.round().astype(np.uint8).tobytes(),
-        "why": why_empty(values),
-    }
-
-
-def levels(entry: Mapping[str, Any]) -> np.ndarray:
-    """The values in what `drawn` made, as exact as 8 bits are: float32 (h, w)."""
-    shape = entry["height"], entry["width"]
-    shares = np.frombuffer(entry["data"], np.uint8).reshape(shape).astype(np.float32) / 255
-    return entry["low"] + shares * (entry["high"] - entry["low"])
-
-
-def _refusal(why: str) -> dict[str, Any]:
-    """Where a method cannot be used: no map, and the reason."""
-    return {"height": 0, "width": 0, "full": [0, 0], "low": 0.0, "high": 0.0, "peak": [], "data": b"", "why": why}
-
-
-def _averaged(values: np.ndarray, longest: int) -> np.ndarray:
-    height, width = values.shape
-    if max(height, width) <= longest:
-        return values
-    import torch
-
-    scale = longest / max(height, width)
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    field = torch.from_numpy(np.ascontiguousarray(values, np.float32))[None, None]
-    averaged: np.ndarray = torch.nn.functional.interpolate(field, size, mode="area")[0, 0].numpy()
-    return averaged
-
-
-def _reached(ranking: Ranking) -> np.ndarray:
-    """Which methods have a number on which scenes, bool (methods, scenes)."""
-    reached: np.ndarray = np.isfinite(ranking.values).any(1)
-    return reached
-
-
-def _leading(ranking: Ranking, column: int) -> np.ndarray:
-    """Which methods are the best of a measure, or cannot be told apart from it scene by scene: bool (methods,)."""
-    from ..engine.intervals import bootstrap
-
-    measure, values = ranking.measures[column], ranking.values[:, column]
-    leading = np.zeros(len(values), bool)
-    mean = np.where(np.isfinite(ranking.mean[:-1, column]), ranking.mean[:-1, column], np.nan)
-    if np.isfinite(mean).any():
-        sign = 1 if measure.better == "high" else -1
-        best = int(np.nanargmax(sign * mean))
-        leading = ~(bootstrap(sign * (values[best] - values))[0] > 0) & np.isfinite(ranking.mean[:, column])
-        leading[-1] = False
-    return leading
-
-
 def _compared(methods: Any) -> list[Attribution]:
     """The rows; where nothing is said, the usual ones. The gradient is measured by its size, so it is called saliency."""
     rows = chosen(DEFAULT if methods is None else methods)
@@ -573,22 +476,6 @@ def _function(row: Attribution, layer: str) -> Callable[..., Any]:
         return lambda network, images, target: row.call(network, images, target, layer)
     function: Callable[..., Any] = getattr(methods, row.key)
     return partial(function, layer=layer) if row.layered else function
-
-
-def _column(measure: Measure) -> dict[str, Any]:
-    return {
-        "key": measure.key,
-        "title": measure.title,
-        "better": measure.better,
-        "reference": measure.reference,
-        "how": measure.how,
-        "hit": measure.hit,
-        "top": measure.top if measure.top is not None else 0.0,
-    }
-
-
-def _floats(values: np.ndarray) -> bytes:
-    return np.ascontiguousarray(values, np.float32).tobytes()
 
 
 def _time(seconds: float) -> str:

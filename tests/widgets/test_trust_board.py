@@ -13,7 +13,8 @@ import pytest
 from torch import nn
 
 import cnnvis_widgets as cw
-from cnnvis_widgets.widgets.trust_board import RANDOM, drawn, levels
+from cnnvis_widgets.widgets._trust_map import drawn, levels
+from cnnvis_widgets.widgets.trust_board import RANDOM
 
 from .conftest import small_model
 
