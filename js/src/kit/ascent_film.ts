@@ -3,6 +3,7 @@
 import type { Bitmaps } from "./bitmaps";
 import { button, claim, disable } from "./controls";
 import { fill, h, holdsFocus, setAttribute, setText, svg } from "./dom";
+import { moved } from "./film";
 import { number } from "./numbers";
 import { tickLine, ticks } from "./ticks";
 
@@ -49,11 +50,7 @@ export function ascentFilm({ bitmaps, choose, hover }: FilmOptions, signal: Abor
   signal.addEventListener("abort", () => clearTimeout(timer), { once: true });
 
   const computed = () => now!.marks.filter((mark) => now!.frames.has(mark));
-  const beside = (by: number) => {
-    const list = computed();
-    const here = list.findLastIndex((mark) => mark <= now!.at);
-    return list[Math.max(0, Math.min(list.length - 1, here + by))] ?? 0;
-  };
+  const beside = (by: number) => moved(computed(), now!.at, by);
   const play = () => {
     clearTimeout(timer);
     const list = now ? computed() : [];
@@ -67,14 +64,14 @@ export function ascentFilm({ bitmaps, choose, hover }: FilmOptions, signal: Abor
   };
 
   const show = (view: FilmView) => {
-    const moved = !now || now.history !== view.history || now.steps !== view.steps;
+    const other = !now || now.history !== view.history || now.steps !== view.steps;
     now = view;
     const { history, steps, at } = view;
     const here = history[Math.min(at, history.length - 1)];
     setText(told, `step ${at}${here === undefined ? "" : ":"}`);
     setText(value, here === undefined ? "" : number(here));
     disable(again, computed().length < 2);
-    if (moved) setAttribute(plot, "aria-label", history.length ? `Response from ${number(history[0])} to ${number(history.at(-1)!)} over ${history.length} of ${steps} steps` : "Not computed yet");
+    if (other) setAttribute(plot, "aria-label", history.length ? `Response from ${number(history[0])} to ${number(history.at(-1)!)} over ${history.length} of ${steps} steps` : "Not computed yet");
     drawCurve(view);
     drawStrip(view);
   };
