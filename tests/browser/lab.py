@@ -65,6 +65,27 @@ ALL_CELLS = """() => {
     const bottoms = cells.map((cell) => cell.getBoundingClientRect().bottom);
     return { x: notebook.x, y: notebook.y, width: notebook.width, height: Math.max(...bottoms) - notebook.y + 10 };
 }"""
+# Resolves when nothing has changed for so many milliseconds, pictures are decoded and transitions are over.
+STILL = """(quiet) => new Promise((done) => {
+    const notebook = document.querySelector(".jp-Notebook") ?? document.body;
+    let timer = setTimeout(look, quiet);
+    const limit = setTimeout(finish, 5000);  // an animation never ends
+    const again = () => { clearTimeout(timer); timer = setTimeout(look, quiet); };
+    const observer = new MutationObserver(again);
+    const seen = { subtree: true, childList: true, attributes: true, characterData: true };
+    observer.observe(notebook, seen);
+    function look() { if (moving()) timer = setTimeout(look, 20); else finish(); }
+    function moving() {
+        const animations = document.getAnimations().filter((each) => notebook.contains(each.effect?.target));
+        return animations.some((each) => each.playState === "running" && each.effect.getComputedTiming().endTime < 1e5)
+            || [...notebook.querySelectorAll("img")].some((each) => !each.complete);
+    }
+    function finish() {
+        clearTimeout(timer); clearTimeout(limit); observer.disconnect();
+        // What is drawn once a frame is drawn by the second.
+        requestAnimationFrame(() => requestAnimationFrame(() => done()));
+    }
+})"""
 # How many widgets of a kernel are at work. One that says it is ready may still be drawing the picture that stays in the notebook.
 BUSY = (
     "sum(getattr(w, 'status', '') == 'busy' or getattr(getattr(w, '_task', None), 'busy', False) for w in list("
@@ -259,6 +280,11 @@ class Channel:
         self._context.destroy()
 
 
+def still(page: Page, quiet: float = 0.15) -> None:
+    """Wait until what a page shows has not changed for ``quiet`` seconds of the page's own time, pictures are decoded and drawn."""
+    page.evaluate(STILL, quiet * 1000)
+
+
 @dataclass
 class Notebook:
     """An open notebook whose cells have run."""
@@ -399,11 +425,11 @@ class Notebook:
     def settle(self, timeout: float = 120, quiet: float = 0.15) -> None:
         """Wait until no widget of the kernel is busy, the page knows all that was said, and shows it."""
         deadline = time.monotonic() + timeout
-        still = 0
-        while still < 2:  # once more: an answer may just have been on its way, and the page may have more to ask
+        idle = 0
+        while idle < 2:  # once more: an answer may just have been on its way, and the page may have more to ask
             self._hear_out()
-            still = 0 if self._evaluate(BUSY, timeout) else still + 1
-            self._wait_until_still(quiet)
+            idle = 0 if self._evaluate(BUSY, timeout) else idle + 1
+            still(self.page, quiet)
             if time.monotonic() > deadline:
                 message = f"a widget is still busy after {timeout} s"
                 raise TimeoutError(message)
@@ -419,32 +445,6 @@ class Notebook:
                     await kernel.requestCommInfo({{}});
             }}""",
             self.name,
-        )
-
-    def _wait_until_still(self, quiet: float) -> None:
-        """Wait until the page has not changed for ``quiet`` seconds, pictures are decoded and transitions are over."""
-        self.page.evaluate(
-            """(quiet) => new Promise((done) => {
-                const notebook = document.querySelector(".jp-Notebook") ?? document.body;
-                let timer = setTimeout(look, quiet);
-                const limit = setTimeout(finish, 5000);  // an animation never ends
-                const again = () => { clearTimeout(timer); timer = setTimeout(look, quiet); };
-                const observer = new MutationObserver(again);
-                const seen = { subtree: true, childList: true, attributes: true, characterData: true };
-                observer.observe(notebook, seen);
-                function look() { if (moving()) timer = setTimeout(look, 20); else finish(); }
-                function moving() {
-                    const animations = document.getAnimations().filter((each) => notebook.contains(each.effect?.target));
-                    return animations.some((each) => each.playState === "running" && each.effect.getComputedTiming().endTime < 1e5)
-                        || [...notebook.querySelectorAll("img")].some((each) => !each.complete);
-                }
-                function finish() {
-                    clearTimeout(timer); clearTimeout(limit); observer.disconnect();
-                    // What is drawn once a frame is drawn by the second.
-                    requestAnimationFrame(() => requestAnimationFrame(() => done()));
-                }
-            })""",
-            quiet * 1000,
         )
 
     def save(self) -> Path:

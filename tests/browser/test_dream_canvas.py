@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 from saved import opened_again, saved
 
@@ -75,14 +76,14 @@ def test_the_film_is_walked_by_keys_buttons_and_pointer_and_played(notebook: Not
     figure(page).click()
     film(page).focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(200)
+    still(page)
     assert step_shown(page) == 0
     photo = pixels(figure(page))
     assert np.abs(photo - newest).mean() > 10
     page.keyboard.press(".")
     page.keyboard.press("ArrowRight")
     page.get_by_role("button", name="Frame after").click()
-    page.wait_for_timeout(200)
+    still(page)
     assert step_shown(page) == 3
     assert notebook.evaluate_python("canvas.shown") == 3
     box = film(page).bounding_box()
@@ -90,7 +91,7 @@ def test_the_film_is_walked_by_keys_buttons_and_pointer_and_played(notebook: Not
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(200)
+    still(page)
     assert 8 <= step_shown(page) <= 12
     page.keyboard.press("p")
     page.wait_for_timeout(300)
@@ -194,7 +195,7 @@ def test_the_line_between_photo_and_dream_is_dragged(notebook: Notebook) -> None
     page = notebook.page
     dream = pixels(figure(page))
     page.get_by_role("radio", name="Photo", exact=True).click()
-    page.wait_for_timeout(200)
+    still(page)
     photo = pixels(figure(page))
     page.get_by_role("radio", name="Split").click()
     box = figure(page).bounding_box()
@@ -202,7 +203,7 @@ def test_the_line_between_photo_and_dream_is_dragged(notebook: Notebook) -> None
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] / 4, box["y"] + 60, steps=4)
     page.mouse.up()
-    page.wait_for_timeout(200)
+    still(page)
     both, edge = pixels(figure(page)), dream.shape[1] // 4
     left, right = slice(4, edge - 20), slice(edge + 20, -4)  # the outermost pixels may be blended otherwise
     np.testing.assert_allclose(both[4:-4, left], photo[4:-4, left], atol=2)
@@ -288,7 +289,7 @@ def test_a_saved_page_keeps_the_film_the_curves_and_the_small_pictures(browser: 
     newest = pixels(figure(page))
     film(page).focus()
     page.keyboard.press("Home")
-    page.wait_for_timeout(200)
+    still(page)
     assert np.abs(pixels(figure(page)) - newest).mean() > 10
     assert page.locator(".dc-one-pull").count() == 2
     assert page.locator(".dc-alone img[src]").count() == page.locator(".dc-row").count()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 from saved import opened_again, saved
 
@@ -162,14 +163,14 @@ def test_the_film_is_walked_with_keys_and_each_frame_is_the_picture_of_its_step(
     page.locator("section.cnn").focus()
     for _ in range(4):
         page.keyboard.press(",")
-    page.wait_for_timeout(300)
+    still(page)
     frame = notebook.evaluate_python("lab.film_a[-5]['step']")
     assert step(page) == frame
     assert np.abs(pixels(picture(page)) - newest).mean() > 5
     assert page.get_by_role("radio", name=f"Step {frame}", exact=True).get_attribute("aria-checked") == "true"
     page.get_by_role("radio", name=f"Step {frame}", exact=True).focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(300)
+    still(page)
     assert step(page) == 48
     assert page.evaluate("() => document.activeElement.getAttribute('aria-label')") == "Step 48"
 
@@ -228,7 +229,7 @@ def test_a_dead_kernel_is_said_and_the_film_still_plays(notebook: Notebook) -> N
     page.locator("section.cnn[data-state=offline]").wait_for(timeout=15_000)
     assert page.get_by_role("slider", name="Rotate").is_disabled()
     page.locator("section.cnn").press(",")
-    page.wait_for_timeout(200)
+    still(page)
     assert step(page) < 48
     notebook.errors.clear()  # JupyterLab itself complains about the kernel
 
@@ -272,7 +273,7 @@ def test_a_page_without_python_plays_its_film_and_keeps_curves_and_code(browser:
     assert page.locator("section.cnn").get_attribute("data-state") == "offline"
     newest = pixels(picture(page))
     page.get_by_role("radio", name="Step 4", exact=True).click()
-    page.wait_for_timeout(200)
+    still(page)
     assert step(page) == 4
     assert np.abs(pixels(picture(page)) - newest).mean() > 3
     response = page.get_by_role("img", name=re.compile("^Response, Mean of the map"))

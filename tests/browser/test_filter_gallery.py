@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 import cnnvis_widgets as cw
@@ -92,7 +93,7 @@ def test_a_click_chooses_the_unit_in_python_and_shows_its_film(notebook: Noteboo
     assert page.get_by_role("radio", name="Step 12").get_attribute("aria-checked") == "true"
     late = pixels(figure(page))
     page.get_by_role("radio", name="Step 0").click()
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(figure(page)) - late).mean() > 5
     page.keyboard.press("r")
     page.wait_for_timeout(3000)
@@ -188,7 +189,7 @@ def test_of_two_thousand_units_few_are_in_the_page_and_those_scrolled_to_are_com
     page = notebook.page
     assert page.get_by_role("gridcell").count() < 120
     page.evaluate("() => { document.querySelector('.fg-wall .cnn-tiles').scrollTop = 20000; }")
-    page.wait_for_timeout(500)
+    still(page)
     notebook.settle()
     seen = notebook.evaluate_python("viewer.viewport")
     assert min(seen) > 300
@@ -222,7 +223,7 @@ def test_nothing_overflows_at_any_width(lab: Lab, width: int) -> None:
     overflow = "() => { const widget = document.querySelector('section.cnn'); return widget.scrollWidth - widget.clientWidth; }"
     assert notebook.page.evaluate(overflow) <= 0
     tile(notebook.page, 1).dblclick()
-    notebook.page.wait_for_timeout(300)
+    still(notebook.page)
     assert notebook.page.evaluate(overflow) <= 0
 
 
@@ -241,7 +242,7 @@ def test_a_dead_kernel_is_said_and_looking_goes_on(notebook: Notebook) -> None:
     page.locator("section.cnn[data-state=offline]").wait_for(timeout=15_000)
     assert "kernel" in page.get_by_role("status").last.inner_text()
     page.get_by_role("combobox", name="Layer").select_option("residual2")
-    page.wait_for_timeout(500)
+    still(page)
     assert pixels(tile(page, 5).locator("canvas")).std() > 3
     notebook.errors.clear()  # JupyterLab itself complains about the kernel
 
@@ -257,16 +258,16 @@ def test_a_page_of_its_own_shows_pictures_and_films(browser: Browser, tmp_path: 
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.goto(file.as_uri())
     tile(page, 7).click()
-    page.wait_for_timeout(500)
+    still(page)
     large = page.get_by_role("img", name="What residual1:7")
     before = pixels(large)
     assert before.std() > 3
     page.keyboard.press(",")
     page.keyboard.press(",")
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(large) - before).mean() > 2
     page.keyboard.press("3")
-    page.wait_for_timeout(300)
+    still(page)
     assert pixels(tile(page, 7).locator("canvas")).std() > 10
     context.close()
     assert complaints == []

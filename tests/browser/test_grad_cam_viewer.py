@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def test_sign_opacity_and_colors_need_no_python(notebook: Notebook) -> None:
     ):
         shown = pixels(maps(notebook))
         change()
-        page.wait_for_timeout(300)
+        still(page)
         assert np.abs(pixels(maps(notebook)) - shown).mean() > 1
     assert notebook.evaluate_python("[viewer.opacity, viewer.colormap, viewer.signed]") == [0.3, "gray", False]
     assert notebook.evaluate_python("id(viewer.heatmaps) == before")
@@ -209,7 +210,7 @@ def test_hiding_what_is_weak_asks_python_for_nothing(notebook: Notebook) -> None
     notebook.run_python(asked)
     shown = pixels(maps(notebook))
     page.get_by_role("slider", name="Hide below").fill("0.5")
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(maps(notebook)) - shown).mean() > 3
     values = "viewer.heatmaps[0]['data']"
     count = f"int((np.frombuffer({values}, np.float32) >= np.frombuffer({values}, np.float32).max() / 2).sum())"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def test_the_keyboard_does_everything(notebook: Notebook) -> None:
     assert not page.get_by_role("dialog", name="Keys").is_visible()
     before = pixels(figure(notebook))
     page.keyboard.press("z")
-    page.wait_for_timeout(200)
+    still(page)
     assert np.abs(pixels(figure(notebook)) - before).mean() > 3
 
 
@@ -181,7 +182,7 @@ def test_it_follows_the_theme_while_it_is_shown(notebook: Notebook) -> None:
         "() => window.jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })"
     )
     notebook.page.wait_for_selector("body[data-jp-theme-light=false]", state="attached")
-    notebook.page.wait_for_timeout(500)
+    notebook.page.wait_for_timeout(500)  # JupyterLab's style sheets come by and by
     assert light > 170
     assert pixels(widget).mean() < 90
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import nbformat
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 import cnnvis_widgets as cw
@@ -378,7 +379,7 @@ def test_an_exported_page_drags_offline_bars_and_all(browser: Browser, tmp_path:
     assert "row 32, column 40" in page.locator("section.cnn").inner_text()
     assert bars(page) != before
     page.get_by_role("radio", name="picture 2").click()
-    page.wait_for_timeout(300)
+    still(page)
     drag(page, [(12, 12), (36 + 12, 36 + 12)])
     row, column = (int(text) for text in _numbers(cover(page).get_attribute("aria-valuetext"))[:2])
     image = network.read(images[1]).clone()

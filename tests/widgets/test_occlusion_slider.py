@@ -495,7 +495,7 @@ def test_cancelling_while_the_cover_is_held_frees_the_thread(photo: np.ndarray) 
     viewer.place = [1, 1]
     until(lambda: viewer.answer)
     viewer.cancel()
-    assert viewer.wait(0.5)
+    assert viewer.wait(occlusion_slider.PATIENCE / 2)
 
 
 # what goes wrong --------------------------------------------------------------------------------------------------

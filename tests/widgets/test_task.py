@@ -65,7 +65,9 @@ def test_nothing_held_back_is_shown_after_a_cancel() -> None:
 
     task = Task(shown.append, lambda: None, lambda error: None)
     task.submit(work)
-    time.sleep(0.02)
+    deadline = time.monotonic() + 5
+    while not shown and time.monotonic() < deadline:
+        time.sleep(0.001)
     assert task.cancel()
     time.sleep(0.2)
     go_on.set()

@@ -247,7 +247,7 @@ def test_it_fills_cell_by_cell_and_cancelled_it_keeps_them_and_goes_on(network: 
     assert board.message == "Scene 2 of 3: Gate"
     started = time.monotonic()
     board.cancel()
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 2  # the gate stays shut for longer
     assert board.status == "ready"
     assert board.message == "Cancelled; 1 of 3 scenes are kept."
     assert np.isfinite(sent(board, "values")[0, 0]).tolist() == known.tolist()
