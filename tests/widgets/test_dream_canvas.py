@@ -204,7 +204,7 @@ def test_cancelling_keeps_the_frames_and_it_goes_on_from_there(photo: np.ndarray
     until(lambda: canvas.live.get("step", 0) >= 4)
     started = time.monotonic()
     canvas.cancel()
-    assert time.monotonic() - started < 0.25  # the steps that are left take twice as long
+    assert time.monotonic() - started < 0.2  # the eight steps that are left take longer
     assert canvas.status == "ready"
     assert steps(canvas)[-1] >= 4
     assert "it can go on from here" in canvas.message
