@@ -101,7 +101,7 @@ class Viewer(anywidget.AnyWidget):
 
     def __init__(self, network: Any, image: Any = None, **options: Any) -> None:
         self._check(options)
-        self._started = False
+        self._started = self._displayed = False
         super().__init__()
         self.network = _as_network(network)
         self._task: Task[Update] = Task(self._show, self._done, self._fail)
@@ -326,13 +326,16 @@ class Viewer(anywidget.AnyWidget):
             return None
         data, metadata = bundle
         self.wait(self._poster_patience)
+        self._displayed = True
         poster = self._poster() if self._presentable() else None
         if poster is not None and not _poster.publish(poster, self.model_id):
             data = {**data, "image/png": _page.base64_text(poster)}
         return data, metadata
 
     def _keep_still(self) -> None:
-        """The picture that stays in the notebook was taken while things were computed: take it again."""
+        """The picture that stays in the notebook was taken while things were computed: take it again, if there is one."""
+        if not self._displayed:
+            return
         with suppress(AttributeError):  # closed meanwhile
             poster = self._poster()
             if poster is not None:

@@ -110,7 +110,7 @@ class DreamCanvas(Viewer):
         self._wish: Wish = ("photo", 0)
         self._dreamt = -1  # the picture that the wish is about
         self._made = False
-        self._displayed, self._still = False, (-1, -1)  # the dream and step of which the notebook has a still picture
+        self._still = (-1, -1)  # the dream and step of which the notebook has a still picture
         self._side: Task[Update] = Task(self._show_beside, lambda: None, self._fail_beside)
         self._files: Task[Update] = Task(self._show_beside, lambda: None, self._fail_beside)
         super().__init__(network, image, **options)
@@ -369,7 +369,6 @@ class DreamCanvas(Viewer):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         """The dream is wanted while it is dreamed, so its still picture is taken early, and again when it is done."""
-        self._displayed = True
         until = monotonic() + FIRST_FRAMES
         while self.status == "busy" and not self._presentable() and monotonic() < until:
             sleep(0.01)

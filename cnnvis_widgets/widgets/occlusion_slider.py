@@ -84,7 +84,6 @@ class OcclusionSlider(Viewer):
         self._listening = False
         self._sweep: Sweep | None = None
         self._state: Any = None  # of the network, when it was asked for what is kept
-        self._displayed = False
         self._filling = True  # False after a cancel: covers are answered, and the map stays as it is
         super().__init__(network, image, **options)
 
@@ -276,10 +275,6 @@ class OcclusionSlider(Viewer):
 
     def _presentable(self) -> bool:
         return bool(self.maps)
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        self._displayed = True
-        return super()._repr_mimebundle_(**kwargs)
 
     def _poster(self) -> bytes | None:
         """The picture with the cover where it lies, or where it costs most; the probabilities there; the map."""

@@ -313,10 +313,9 @@ class TrustBoard(Viewer):
         return super()._presentable() or self._ranking is not None
 
     def _keep_still(self) -> None:
-        """The picture that stays in the notebook was taken while the table was filling: take it again."""
-        poster = self._poster() if self._ranking is not None else None
-        if poster is not None:
-            _poster.publish(poster, self.model_id, again=True)
+        """Without a table there is nothing that was not there before."""
+        if self._ranking is not None:
+            super()._keep_still()
 
     # what the page is told ----------------------------------------------------------------------------------------
 

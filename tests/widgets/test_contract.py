@@ -10,6 +10,7 @@ import re
 import threading
 import time
 import weakref
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -19,6 +20,7 @@ from PIL import Image
 
 import cnnvis_widgets as cw
 from cnnvis_widgets import widgets
+from cnnvis_widgets.widgets import _poster
 from cnnvis_widgets.widgets._base import Viewer
 
 from .conftest import Slow, small_model
@@ -114,6 +116,49 @@ def test_a_model_that_raises_anything_does_not_kill_the_widget(
     handle.remove()
     viewer.layer = "3"
     assert done(viewer).status == "ready"
+
+
+@every_widget
+def test_the_still_picture_is_taken_when_it_is_shown_and_again_when_what_took_longer_is_done(
+    widget: Any, network: cw.Network, photo: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bool] = []
+    monkeypatch.setattr(_poster, "publish", lambda png, name, again=False: taken.append(again) or True)
+    viewer = done(widget(network, photo))
+    assert taken == []  # nobody sees it yet
+    viewer._repr_mimebundle_()
+    assert taken == [False]
+    if widget not in (cw.DreamCanvas, cw.OcclusionSlider, cw.TrustBoard):
+        return  # what these show was waited for
+    viewer.layer = "0"
+    if isinstance(viewer, cw.DreamCanvas):
+        viewer.dream()
+    if isinstance(viewer, cw.OcclusionSlider):
+        viewer.fill = "black"
+    if isinstance(viewer, cw.TrustBoard):
+        viewer.add_image((photo, np.eye(*photo.shape[:2], dtype=bool), 1))
+    done(viewer)
+    deadline = time.monotonic() + 20  # some draw it beside
+    while len(taken) < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert taken[:2] == [False, True]
+
+
+@pytest.mark.parametrize("widget", [cw.FeatureLab, cw.FilterGallery], ids=lambda widget: widget.__name__)
+def test_so_it_is_where_pictures_are_painted(
+    widget: Any, network: cw.Network, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CNNVIS_CACHE", str(tmp_path))
+    taken: list[bool] = []
+    monkeypatch.setattr(_poster, "publish", lambda png, name, again=False: taken.append(again) or True)
+    short = {"steps": 2} if widget is cw.FilterGallery else {"channel": 2, "recipe_a": {"steps": 2}, "size": 16}
+    viewer = done(widget(network, "3", **short))
+    assert taken == []
+    viewer._repr_mimebundle_()
+    assert taken == [False]
+    viewer.layer = "0"
+    done(viewer)
+    assert taken[:2] == [False, True]
 
 
 @every_widget
