@@ -8,12 +8,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 
 from .curves import Curves
 from .errors import EvaluationError, suggestion
 from .intervals import bootstrap
-from .perception import Backbone, KeptReference, Kind, perception_of
+from .perception import Backbone, Kind, perception_of
 from .results import Gallery
 from .study_grid import Variant
 from .study_table import table
@@ -266,7 +265,7 @@ class RegularizationStudy:
         kept = [perception.reference(list(each)) for each in self.references]
         distances = np.full_like(self.distances, np.nan)
         for (row, column), pictures in self.pictures.items():
-            distances[row, column] = [_distance(kept[column], picture) for picture in pictures]
+            distances[row, column] = [float(kept[column].distances(perception.read(each)).mean()) for each in pictures]
         distances[np.isnan(self.distances)] = np.nan  # nothing came of it
         curves = np.full_like(self.curves, np.nan)
         curves[..., -1] = distances
@@ -322,9 +321,3 @@ def interval(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if channels.shape[-1] >= 3:
         return bootstrap(channels)
     return bootstrap(mean(np.moveaxis(values, -2, -1)))
-
-
-def _distance(kept: KeptReference, picture: np.ndarray) -> float:
-    """The mean distance of a picture, uint8 (h, w, C), from its references."""
-    read = torch.from_numpy(picture).movedim(-1, 0)[None].float() / 255
-    return float(kept.distances(read).mean())

@@ -309,7 +309,8 @@ class _Climbing:
 
 def _response(work: _Work, channel: int, references: np.ndarray) -> float:
     """The mean response of a channel to pictures uint8 (R, h, w, 3), asked as that to synthesized ones is."""
-    fitted = Preprocess(channels=work.network.preprocess.channels).fit(torch.from_numpy(references).movedim(-1, 1).float() / 255)
+    pictures = torch.from_numpy(references).movedim(-1, 1).float() / 255
+    fitted = Preprocess(channels=work.network.preprocess.channels).fit(pictures)
     objective = channel_of(work.layer.name, channel)
     ascent = Ascent(work.network, objective, BARE, size=work.size, start=fitted, count=len(references))
     return float(ascent.measure().mean())

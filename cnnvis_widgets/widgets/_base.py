@@ -325,11 +325,13 @@ class Viewer(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle
-        self.wait(self._poster_patience)
+        early = not self.wait(self._poster_patience)
         self._displayed = True
         poster = self._poster() if self._presentable() else None
         if poster is not None and not _poster.publish(poster, self.model_id):
             data = {**data, "image/png": _page.base64_text(poster)}
+        if early and not self._task.busy:  # it was done meanwhile, when there was nothing yet to be taken again
+            self._keep_still()
         return data, metadata
 
     def _keep_still(self) -> None:

@@ -161,6 +161,19 @@ def test_so_it_is_where_pictures_are_painted(
     assert taken[:2] == [False, True]
 
 
+def test_what_is_done_while_the_still_picture_is_drawn_is_on_it_in_the_end(
+    network: cw.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[str, bool]] = []
+    monkeypatch.setattr(_poster, "publish", lambda png, name, again=False: taken.append((png, again)) or True)
+    gallery = done(cw.FilterGallery(network, "3", steps=2, cache=False))
+    monkeypatch.setattr(gallery, "wait", lambda timeout: False)  # patience ends just before it is done
+    drawings = iter(["half", "whole"])
+    monkeypatch.setattr(gallery, "_poster", lambda: next(drawings))
+    gallery._repr_mimebundle_()
+    assert taken == [("half", False), ("whole", True)]
+
+
 @every_widget
 def test_several_pictures_are_shown_in_order(widget: Any, network: cw.Network, photo: np.ndarray) -> None:
     own_size = {"size": 16} if widget is cw.DreamCanvas else {}
