@@ -1,5 +1,6 @@
 /** Small states of the widgets, and a way to run one. */
 
+import { onTestFinished } from "vitest";
 import { PlainModel } from "../src/kit/plain_model";
 import type { AttributionInfo, AttributionMethod, CoverAnswer, DreamPlan, FilterUnit, FilterWall, HeatmapInfo, LayerInfo, Maps as MapsReply, OcclusionInfo, Picture, StageInfo, Walk } from "../src/traits";
 
@@ -161,10 +162,11 @@ export function run(widget: Widget, state: Record<string, any>) {
   return { model, ...show(widget, model) };
 }
 
-/** One view of a model. */
+/** One view of a model; it ends with its test, before the page around it goes. */
 export function show(widget: Widget, model: PlainModel) {
   const el = document.body.appendChild(document.createElement("div"));
   const end = widget.render({ model, el }) as () => void;
+  onTestFinished(end);
   const find = <E extends HTMLElement>(query: string) => el.querySelector<E>(query)!;
   const all = (query: string) => [...el.querySelectorAll<HTMLElement>(query)];
   return { el, end, find, all };

@@ -2,6 +2,7 @@
 
 import { claim } from "./controls";
 import { h, holdsFocus, reveal, setAttribute, setText } from "./dom";
+import { onEnd } from "./ending";
 import { onResize } from "./resize";
 
 export interface TileGridOptions {
@@ -47,6 +48,7 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
   let columns = 1;
   let size = { width: 0, height: 0 };
   let resting: ReturnType<typeof setTimeout> | undefined;
+  onEnd(signal, () => clearTimeout(resting));
 
   const pitch = () => view.height + CAPTION;
   const at = (item: number) => view.items.indexOf(item);
@@ -94,7 +96,7 @@ export function tileGrid(options: TileGridOptions, signal: AbortSignal): TileGri
   };
   const tellSeen = () => {
     clearTimeout(resting);
-    if (options.seen) resting = setTimeout(() => signal.aborted || options.seen!(inView()), REST);
+    if (options.seen && !signal.aborted) resting = setTimeout(() => options.seen!(inView()), REST);
   };
   const inView = (): number[] => {
     const from = Math.max(0, Math.floor((element.scrollTop + CAPTION) / pitch()));
