@@ -18,7 +18,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 def run(file: Path) -> None:
     """Run one notebook in its folder, and write it back with its outputs."""
     notebook = nbformat.read(file, as_version=4)
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(file.parent)}}).execute()
+    place = {"metadata": {"path": str(file.parent)}}
+    NotebookClient(notebook, timeout=600, resources=place, coalesce_streams=True).execute()
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
