@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
+import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from ..engine.network import Network
 
+_log = logging.getLogger(__name__)
 STATIC = Path(__file__).parent.parent / "static"
 #: A file that a page sends may be this large.
 MAX_UPLOAD = 64 * 1024 * 1024
@@ -105,6 +107,7 @@ class Viewer(anywidget.AnyWidget):
         super().__init__()
         self.network = _as_network(network)
         self._task: Task[Update] = Task(self._show, self._done, self._fail)
+        self._stills: Task[bytes] = Task(self._publish_still, lambda: None, self._miss_still)
         self._inputs = Inputs(self.network)
         self._uploads: dict[str, dict[int, bytes]] = {}
         self._filled: dict[str, Any] = {}  # choices the widget made itself: they ask nothing again
@@ -133,8 +136,11 @@ class Viewer(anywidget.AnyWidget):
         return self.image
 
     def wait(self, timeout: float | None = 60) -> bool:
-        """Until what was asked for is computed; False if that takes longer than `timeout` seconds."""
-        return self._task.wait(timeout)
+        """Until what was asked for is computed, and its still picture taken; False if that takes longer than `timeout` seconds."""
+        begun = time.monotonic()
+        if not self._task.wait(timeout):
+            return False
+        return self._stills.wait(None if timeout is None else timeout - (time.monotonic() - begun))
 
     def cancel(self) -> None:
         """Stop what is being computed; what is shown stays."""
@@ -154,6 +160,7 @@ class Viewer(anywidget.AnyWidget):
         """Stop, and let go of the network, the pictures and everything computed."""
         if "_inputs" in self.__dict__:  # neither half made nor closed before
             self._task.cancel()
+            self._stills.cancel()
             self._release()
             del self.network, self._inputs
         super().close()
@@ -335,13 +342,24 @@ class Viewer(anywidget.AnyWidget):
         return data, metadata
 
     def _keep_still(self) -> None:
-        """The picture that stays in the notebook was taken while things were computed: take it again, if there is one."""
-        if not self._displayed:
-            return
-        with suppress(AttributeError):  # closed meanwhile
-            poster = self._poster()
-            if poster is not None:
-                _poster.publish(poster, self.model_id, again=True)
+        """The picture that stays in the notebook was taken while things were computed: take it again, if there is one.
+
+        It is drawn beside the task, which would keep the page waiting.
+        """
+        if self._displayed:
+            self._stills.submit(self._drawn_still)
+
+    def _drawn_still(self) -> Iterator[bytes]:
+        poster = self._poster()
+        if poster is not None:
+            yield poster
+
+    def _publish_still(self, poster: bytes) -> None:
+        _poster.publish(poster, self.model_id, again=True)
+
+    def _miss_still(self, error: Exception) -> None:
+        if "_inputs" in self.__dict__:  # else it was closed meanwhile
+            _log.warning("The still picture of %r could not be drawn.", self, exc_info=error)
 
     def _page(self) -> str:
         archive = self._archived()  # it may fill in what no one has looked at yet

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from time import monotonic, perf_counter, sleep
@@ -286,7 +285,7 @@ class DreamCanvas(Viewer):
         reel = self._reels.get(self.image)
         if self._displayed and reel is not None and (reel.number, reel.step) != self._still:
             self._still = (reel.number, reel.step)
-            threading.Thread(target=self._keep_still, daemon=True).start()  # drawing it would hold up the page
+            self._keep_still()
 
     def _fail(self, error: Exception) -> None:
         with self.hold_sync():

@@ -262,7 +262,7 @@ class OcclusionSlider(Viewer):
         super()._done()
         if self._displayed and self._sweep is not None and self._sweep.whole and self._sweep.fresh:
             self._sweep.fresh = False
-            threading.Thread(target=self._keep_still, daemon=True).start()  # drawing it would hold up a drag
+            self._keep_still()
 
     def _fail(self, error: Exception) -> None:
         with self.hold_sync():

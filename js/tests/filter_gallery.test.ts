@@ -468,10 +468,12 @@ test("a data set that broke off can be read again when every unit is painted", a
   const view = await opened({ channel: 0, wall: filterWall({ done: ints(12, 12, 12, 12, 12, 12) }) });
   const labels = () => view.all(".cnn-task-actions .cnn-btn").map((each) => each.textContent);
   expect(labels()).toEqual([]);
+  expect(view.find(".cnn").hasAttribute("data-amiss")).toBe(false);
   view.model.set("wall", filterWall({ done: ints(12, 12, 12, 12, 12, 12), unread: "Picture 3 cannot be fetched." }));
   view.model.set("message", "Picture 3 cannot be fetched.");
   await settle();
   expect(labels()).toEqual(["Read the data set again"]);
+  expect(view.find(".cnn").hasAttribute("data-amiss")).toBe(true);
   view.all(".cnn-task-actions .cnn-btn")[0].click();
   expect(view.model.sent.at(-1)!.content).toEqual({ type: "run", again: true });
 });

@@ -138,9 +138,6 @@ def test_the_still_picture_is_taken_when_it_is_shown_and_again_when_what_took_lo
     if isinstance(viewer, cw.TrustBoard):
         viewer.add_image((photo, np.eye(*photo.shape[:2], dtype=bool), 1))
     done(viewer)
-    deadline = time.monotonic() + 20  # some draw it beside
-    while len(taken) < 2 and time.monotonic() < deadline:
-        time.sleep(0.01)
     assert taken[:2] == [False, True]
 
 
@@ -171,7 +168,51 @@ def test_what_is_done_while_the_still_picture_is_drawn_is_on_it_in_the_end(
     drawings = iter(["half", "whole"])
     monkeypatch.setattr(gallery, "_poster", lambda: next(drawings))
     gallery._repr_mimebundle_()
+    assert gallery._stills.wait(20)
     assert taken == [("half", False), ("whole", True)]
+
+
+def test_nobody_waits_while_the_still_picture_is_drawn_and_the_last_one_stays(
+    network: cw.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[bytes] = []
+    monkeypatch.setattr(_poster, "publish", lambda png, name, again=False: taken.append(png) or True)
+    gallery = done(cw.FilterGallery(network, "3", steps=2, cache=False))
+    gallery._repr_mimebundle_()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> bytes:
+        layer = gallery.layer
+        begun.set()
+        assert go_on.wait(20)
+        return layer.encode()
+
+    monkeypatch.setattr(gallery, "_poster", slow)
+    gallery.layer = "0"
+    assert begun.wait(20)  # the task is over, its picture is being drawn
+    assert gallery.status == "ready"
+    assert not gallery.wait(0.01)
+    gallery.layer = "3"  # what was in the memory is shown at once
+    assert gallery._task.wait(20)
+    go_on.set()
+    assert gallery.wait(20)
+    assert taken[1:] == [b"3"]
+
+
+def test_a_still_picture_that_cannot_be_drawn_is_told_in_the_log_and_nothing_else_is_lost(
+    network: cw.Network, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    gallery = done(cw.FilterGallery(network, "3", steps=2, cache=False))
+    gallery._repr_mimebundle_()
+
+    def broken() -> bytes:
+        msg = "no ink"
+        raise OSError(msg)
+
+    monkeypatch.setattr(gallery, "_poster", broken)
+    gallery.layer = "0"
+    assert done(gallery).status == "ready"
+    assert "no ink" in caplog.text
 
 
 @every_widget

@@ -13,6 +13,7 @@ import { assign, batched, filled, listen, watch, type Model } from "./model";
 import { uint8 } from "./ndarray";
 import { patience } from "./patience";
 import { hidePoster } from "./poster";
+import { restOutOfSight } from "./rest";
 import { taskBar } from "./task_bar";
 import { followTheme } from "./theme";
 import { acceptFiles, upload } from "./upload";
@@ -49,6 +50,8 @@ export interface FrameOptions {
   archived: string;
   /** What can be done when nothing runs: stands in the task bar. */
   actions?: () => Action[];
+  /** Whether something is amiss although all is done: the state says so by its color, the message in words. */
+  amiss?: () => boolean;
 }
 
 export function frame(options: FrameOptions): Frame {
@@ -77,6 +80,7 @@ export function frame(options: FrameOptions): Frame {
   const take = (list: File[]) => void upload(list, (content, buffers) => kernel.send(content, buffers)).then(kernel.expect);
   const showFrame = () => {
     root.dataset.state = state();
+    root.toggleAttribute("data-amiss", options.amiss?.() ?? false);
     subject.textContent = model.get("subject");
     setAttribute(root, "aria-label", `${title}, ${model.get("subject")}`);
     files.disable(kernel.state() !== "live");
@@ -89,6 +93,7 @@ export function frame(options: FrameOptions): Frame {
   acceptFiles(root, () => kernel.state() === "live", take);
   keepFocus(root, signal);
   hidePoster(el, signal);
+  restOutOfSight(root, signal);
   watch(model, ["subject", "status", "progress", "message", "notice"], redraw, signal);
   followTheme(root, (next) => { theme = next; redraw(); }, signal);
   return { root, kernel, theme: () => theme, state, notice, ask, take, guard };

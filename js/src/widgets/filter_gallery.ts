@@ -92,7 +92,7 @@ const render = view<FilterGalleryTraits>(({ model, el, signal }) => {
   const canShow = (name: string) => live() || store.layers().includes(name);
 
   const widget = frame({
-    model, el, signal, body, keys, help: HELP, notes: NOTES, title: "Filter gallery", draw: () => draw(), actions: () => further(),
+    model, el, signal, body, keys, help: HELP, notes: NOTES, title: "Filter gallery", draw: () => draw(), actions: () => further(), amiss: () => Boolean(known()?.unread),
     archived: "A saved page without Python: the pictures and films that were saved can be looked at, nothing is computed.",
   });
 
