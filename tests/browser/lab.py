@@ -88,8 +88,8 @@ STILL = """(quiet) => new Promise((done) => {
 })"""
 # How many widgets of a kernel are at work. One that says it is ready may still be drawing the picture that stays in the notebook.
 BUSY = (
-    "sum(getattr(w, 'status', '') == 'busy' or getattr(getattr(w, '_task', None), 'busy', False) for w in list("
-    "__import__('sys').modules['ipywidgets'].widgets.widget._instances.values()))"
+    "sum(getattr(w, 'status', '') == 'busy' or any(getattr(vars(w).get(name), 'busy', False) for name in "
+    "('_task', '_stills')) for w in list(__import__('sys').modules['ipywidgets'].widgets.widget._instances.values()))"
     " if 'ipywidgets' in __import__('sys').modules else 0"
 )
 # JupyterLab's side of the session of the notebook at ``path``.
@@ -423,7 +423,7 @@ class Notebook:
         )
 
     def settle(self, timeout: float = 120, quiet: float = 0.15) -> None:
-        """Wait until no widget of the kernel is busy, the page knows all that was said, and shows it."""
+        """Wait until no widget of the kernel is busy or draws its still picture, the page knows all that was said, and shows it."""
         deadline = time.monotonic() + timeout
         idle = 0
         while idle < 2:  # once more: an answer may just have been on its way, and the page may have more to ask

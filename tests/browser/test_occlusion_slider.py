@@ -249,13 +249,8 @@ def test_the_map_fills_in_waits_while_the_cover_is_held_and_goes_on_after(lab: L
 def test_the_still_picture_in_the_notebook_is_that_of_the_whole_map(lab: Lab) -> None:
     notebook = lab.run([SETUP, LONG.replace("stride=1", "stride=2")])
     whole = notebook.evaluate_python("__import__('base64').b64encode(viewer._poster()).decode()")
-
-    def kept() -> bool:
-        outputs = nbformat.read(notebook.save(), as_version=4).cells[1].outputs
-        return bool(outputs) and outputs[0]["data"].get("image/png", "").replace("\n", "") == whole
-
-    notebook.page.wait_for_timeout(500)
-    until(notebook.page, kept)
+    outputs = nbformat.read(notebook.save(), as_version=4).cells[1].outputs
+    assert outputs[0]["data"]["image/png"].replace("\n", "") == whole
 
 
 def test_hovering_over_a_map_replays_a_place_without_a_word_to_python(notebook: Notebook) -> None:
