@@ -3,7 +3,6 @@
 import { four, type Bitmaps } from "./bitmaps";
 import type { CellStore } from "./cell_store";
 import type { Theme } from "./colormap";
-import { spring } from "./controls";
 import { fill, h, setAttribute, setText } from "./dom";
 import { deadWord, finished, type Order, type Wall } from "./filter_wall";
 import { filterSize, paintFilter, type Filters } from "./filter_weights";
@@ -63,7 +62,7 @@ export function wallPanel({ bitmaps, store, choose, pair, open, seen }: WallOpti
   }, signal);
   const how = h("span", { class: "cnn-quiet" });
   const about = h("span", { class: "cnn-small fg-about" });
-  const header = h("header", { class: "fg-wall-head" }, how, spring(), about);
+  const header = h("header", { class: "fg-wall-head" }, how, about);
   const place = h("div", { class: "fg-wall-place" });
   const element = h("div", { class: "fg-wall" }, header, place);
 
