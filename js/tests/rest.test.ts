@@ -13,13 +13,13 @@ class Observer {
 const frame = () => new Promise((done) => requestAnimationFrame(done));
 
 /** A widget in a notebook whose panel scrolls, in a cell whose output could but has no need to. */
-async function resting(life = new AbortController()) {
+async function resting(life = new AbortController(), height = 900) {
   vi.stubGlobal("IntersectionObserver", Observer);
   const panel = document.body.appendChild(document.createElement("div"));
   const output = panel.appendChild(document.createElement("div"));
   const root = output.appendChild(document.createElement("section"));
   panel.style.overflowY = output.style.overflowY = "auto";
-  Object.defineProperty(panel, "scrollHeight", { value: 900 });
+  Object.defineProperty(panel, "scrollHeight", { value: height });
   restOutOfSight(root, life.signal);
   await frame();
   return { root, panel, life };
@@ -46,5 +46,10 @@ test("it is watched no longer than it lives", async () => {
   const later = resting(early);
   early.abort();
   await later;
+  expect(watched.size).toBe(0);
+});
+
+test("nothing rests in a page that scrolls itself: a picture of it shows all of it", async () => {
+  await resting(undefined, 0);
   expect(watched.size).toBe(0);
 });

@@ -5,21 +5,22 @@ import { onEnd } from "./ending";
 /** So far before it comes into view a widget is awake: a part of the screen. What is scrolled to is painted. */
 const NEAR = "25%";
 
-/** Mark `root` while it is out of sight; what rests then is for the style to say. */
+/** Mark `root` while it is out of sight of the panel that scrolls it; what rests then is for the style to say. */
 export function restOutOfSight(root: HTMLElement, signal: AbortSignal): void {
   if (!globalThis.IntersectionObserver) return;
   let observer: IntersectionObserver | undefined;
   onEnd(signal, () => observer?.disconnect());
   // The host attaches the element after render: only then is it known what scrolls it.
   requestAnimationFrame(() => {
-    if (signal.aborted) return;
+    const scroller = signal.aborted ? null : scrollerOf(root);
+    if (!scroller) return;
     const look = (seen: IntersectionObserverEntry[]) => root.toggleAttribute("data-away", !seen.at(-1)!.isIntersecting);
-    observer = new IntersectionObserver(look, { root: scrollerOf(root), rootMargin: NEAR });
+    observer = new IntersectionObserver(look, { root: scroller, rootMargin: NEAR });
     observer.observe(root);
   });
 }
 
-/** What scrolls the element, null if that is the page. A margin around the page would be cut off at the panels of JupyterLab. */
+/** The panel that scrolls the element; null if that is the page, of which a picture may be taken beyond what is in sight. */
 function scrollerOf(element: HTMLElement): HTMLElement | null {
   const scrolls = (node: HTMLElement) => node.scrollHeight > node.clientHeight && /auto|scroll/.test(getComputedStyle(node).overflowY);
   for (let node = element.parentElement; node && node !== document.body; node = node.parentElement) if (scrolls(node)) return node;
