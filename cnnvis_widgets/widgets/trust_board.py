@@ -386,9 +386,10 @@ class TrustBoard(Viewer):
         return {"kind": "trust_board", "entries": entries}
 
     def _poster(self) -> bytes | None:
-        if self._ranking is not None:
-            titles = [row.title for row in self._rows if row.key in self._question["rows"]]
-            return _poster.board(f"{self.title}   {self.subject}", self._ranking, titles)
+        ranking = self._ranking  # as it is now: the question may be another before this is drawn
+        if ranking is not None:
+            titles = [self._title(name) for name in ranking.methods[:-1]]
+            return _poster.board(f"{self.title}   {self.subject}", ranking, titles)
         entry = self._drawn.get(self._key(self.image, self.method, self.layer))
         row = self._row(self.method)
         if not entry or not entry["height"] or row is None:
@@ -397,6 +398,11 @@ class TrustBoard(Viewer):
         return _poster.pair(
             f"{self.title}   {self.subject}", self.layer, [panel], self._inputs[self.image], signed=True
         )
+
+    def _title(self, name: str) -> str:
+        """What a method of a ranking is called, which may be named with the layer it was asked at."""
+        titles = {row.key: row.title for row in self._rows}
+        return titles[name] if name in titles else titles[name.rpartition(" at ")[0]]
 
     # what is known ------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ import pytest
 from torch import nn
 
 import cnnvis_widgets as cw
+from cnnvis_widgets.widgets import _poster
 from cnnvis_widgets.widgets._trust_map import drawn, levels
 from cnnvis_widgets.widgets.trust_board import RANDOM
 
@@ -225,6 +226,24 @@ def test_a_scene_that_is_added_joins_the_table(board: cw.TrustBoard) -> None:
     assert board.wait(60)
     assert board.table["images"] == [0, 1, 2, 3]
     assert board.table["done"] == 4
+
+
+def test_the_still_picture_of_a_table_can_be_drawn_while_another_question_begins(
+    board: cw.TrustBoard, network: cw.Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named: list[list[str]] = []
+    monkeypatch.setattr(_poster, "board", lambda _title, ranking, names: named.append(list(names)) or bytes(ranking.done))
+    whole = board._poster()
+    assert named == [["Saliency", "Grad-CAM"]]
+    board._question = {"rows": ["grad_cam", RANDOM]}  # the next table leaves one out
+    assert board._poster() == whole
+    board._question = {}  # and before that there is none
+    assert board._poster() == whole
+    assert named == [named[0]] * 3
+    own = cw.TrustBoard(network, scenes(), methods={"here at 3": lambda *_: np.ones((1, 16, 16))}, measures=["energy"])
+    assert own.wait(60)
+    own._poster()
+    assert named[-1] == ["here at 3"]
 
 
 def test_a_method_it_does_not_have_is_refused_with_those_like_it(network: cw.Network) -> None:
